@@ -1,0 +1,1 @@
+//! Runs or attaches to programs under ptrace and reads their system calls.

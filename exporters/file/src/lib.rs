@@ -1,0 +1,1 @@
+//! Spans as OTLP JSON lines: written, and read back.

@@ -1,0 +1,1 @@
+//! Delivers spans to an OpenTelemetry collector over OTLP.

@@ -1,0 +1,1 @@
+//! Live lines in the style of strace, and the summary table.

@@ -1,0 +1,3 @@
+//! The command line: parse, wire the pieces together, report, exit.
+
+fn main() {}
