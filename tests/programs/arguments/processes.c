@@ -1,0 +1,50 @@
+// Children: forked, vforked, waited for in all ways; groups and sessions.
+#include <signal.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+    int status;
+    struct rusage usage;
+    siginfo_t info;
+    pid_t child = fork();
+    if (child == 0) _exit(7);
+    waitpid(child, &status, 0);
+    child = syscall(SYS_fork);
+    if (child == 0) kill(getpid(), SIGKILL);
+    wait4(child, &status, 0, &usage);
+    child = vfork();
+    if (child == 0) _exit(0);
+    waitid(P_PID, child, &info, WEXITED | WNOWAIT);
+    waitid(P_ALL, 0, &info, WEXITED);
+    child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child == 0) {
+        raise(SIGSTOP);
+        _exit(1);
+    }
+    waitpid(child, &status, WUNTRACED | __WALL);
+    kill(child, SIGCONT);
+    waitpid(child, &status, WCONTINUED);
+    waitpid(-1, &status, 0);
+    waitpid(-1, &status, WNOHANG);
+    waitpid(child, NULL, 0);
+    waitid(P_PGID, 1, NULL, WSTOPPED);
+    child = fork();
+    if (child == 0) {
+        setsid();
+        getsid(0);
+        _exit(200);
+    }
+    wait(&status);
+    child = fork();
+    if (child == 0) {
+        setpgid(0, 0);
+        getpgid(0);
+        setpgid(0, 99999999);
+        _exit(0);
+    }
+    wait(NULL);
+    return 0;
+}
