@@ -2,19 +2,29 @@
 //!
 //! Plain types, the queue between two stages, and the assembler. Nothing here talks to the kernel, a disk or a network.
 
+mod assemble;
 mod call;
+mod clock;
+mod escape;
 mod event;
+mod ids;
 mod memory;
 mod queue;
+mod resource;
+mod signal;
 mod span;
 
+pub use assemble::{Assembler, Options, Sink, Totals};
 pub use call::{Argument, Call, Decode, Decoded, Errno, Peer, RawCall};
+pub use clock::Clock;
 pub use event::{
     Abi, DescriptorTarget, Entry, Event, EventKind, ExitStatus, Image, OpenDescriptor, Origin, Pid, ProcessStarted,
     Return, Signal, Tid,
 };
 pub use memory::Memory;
 pub use queue::{Closed, Receiver, Sender, channel};
+pub use resource::ResourceOptions;
+pub use signal::{signal_code_name, signal_name};
 pub use span::{Attribute, Link, Resource, Span, SpanContext, SpanEvent, SpanId, SpanKind, Status, TraceId, Value};
 
 /// Text that is short most of the time: up to 24 bytes are stored without an allocation.

@@ -1,0 +1,574 @@
+//! The assembler: events become calls and spans.
+//!
+//! A span's id is given when it starts, because others may name it before it ends; a span is handed on when it ends. What
+//! is kept is bounded by what is alive: threads, processes, and one exec at a time for each of them.
+
+mod call_span;
+mod map;
+mod open;
+
+use std::sync::Arc;
+
+use self::call_span::{CallSpans, Place};
+use self::map::FastMap;
+use self::open::{ImageSpan, OpenSpan, Parent, ThreadSpan, Trace};
+use crate::escape::shorten;
+use crate::ids::SpanIds;
+use crate::resource::{ImageFacts, resource};
+use crate::{
+    Abi, Attribute, Call, Clock, Decode, Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted,
+    RawCall, ResourceOptions, Return, Signal, Span, SpanContext, SpanId, Text, Tid, TraceId,
+};
+
+/// The kernel's ERESTART_RESTARTBLOCK, negative: the call goes on as `restart_syscall`.
+const RESTART_BLOCK: i64 = -516;
+
+/// What a run looks like.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The trace of a run without `parent`.
+    pub trace_id: TraceId,
+    /// The id of the first process's span, which the launched program is told before it starts.
+    pub root_span_id: SpanId,
+    /// The caller's context: the run joins its trace.
+    pub parent: Option<SpanContext>,
+    /// Whether spans are made at all. If not, calls are still assembled, and spans counted.
+    pub sampled: bool,
+    /// From the events' times to those of spans.
+    pub clock: Clock,
+    /// Names of call spans carry the base name of the file or the peer's port.
+    pub span_names_target: bool,
+    /// What stands on the resources.
+    pub resource: ResourceOptions,
+}
+
+/// Takes what the assembler makes, in the order in which it ends. All times are in nanoseconds since the epoch.
+pub trait Sink {
+    /// A call ended, or never will. `comm` is the thread's name. Comes before the call's span.
+    fn call(&mut self, _call: &Call, _comm: &str) {}
+    /// A span ended.
+    fn span(&mut self, _span: Span) {}
+    /// A signal is delivered to a thread.
+    fn signal(&mut self, _at: u64, _pid: Pid, _tid: Tid, _signal: &Signal) {}
+    /// A thread was stopped by this signal (job control).
+    fn stopped(&mut self, _at: u64, _pid: Pid, _tid: Tid, _signal: i32) {}
+    /// A thread is gone. A process is gone with its last thread.
+    fn exited(&mut self, _at: u64, _pid: Pid, _tid: Tid, _status: ExitStatus) {}
+    /// A thread that was not the first of its process has called exec: from here on its id is that of the process.
+    fn superseded(&mut self, _at: u64, _pid: Pid, _former_tid: Tid) {}
+}
+
+/// What was seen and made in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls, each of which has a span if the run is sampled.
+    pub calls: u64,
+    /// Spans of all kinds.
+    pub spans: u64,
+    /// Spans that were not made because the run is not sampled.
+    pub spans_not_sampled: u64,
+    /// Processes.
+    pub processes: u64,
+    /// Threads, first ones included.
+    pub threads: u64,
+    /// Signals delivered.
+    pub signals: u64,
+    /// Signals that are on no span, because one has room for 128.
+    pub signals_dropped: u64,
+    /// Calls whose return was never seen, other than `exit` and `exit_group`, which have none.
+    pub unfinished: u64,
+    /// Returns whose entry was never seen: of calls that were in flight at attach.
+    pub orphan_returns: u64,
+    /// Events of threads that are not known, or that contradict what is known.
+    pub unknown_events: u64,
+    /// Texts that were cut because they were longer than 16 KiB.
+    pub truncated: u64,
+}
+
+/// Turns the events of a run, in order, into calls and spans.
+pub struct Assembler<D, S> {
+    options: Options,
+    trace: Trace,
+    context: Parent,
+    ids: SpanIds,
+    call_spans: CallSpans,
+    threads: FastMap<Tid, Thread>,
+    processes: FastMap<Pid, Process>,
+    decoder: D,
+    sink: S,
+    totals: Totals,
+    /// Images so far.
+    images: u64,
+    /// The time of the latest event.
+    last: u64,
+    /// The first process's span, which waits for the totals.
+    root: Option<Span>,
+}
+
+struct Process {
+    parent_pid: Option<Pid>,
+    image: ImageSpan,
+    /// The threads that live.
+    tids: Vec<Tid>,
+    /// It has, or has had, more than one thread since its last exec.
+    threaded: bool,
+    /// Launched, and not yet seen to run the program that it was launched for.
+    awaits_exec: bool,
+    /// It has entered a call.
+    entered: bool,
+}
+
+struct Thread {
+    pid: Pid,
+    name: Text,
+    span: Option<ThreadSpan>,
+    call: Option<OpenCall>,
+    /// The image that the call in flight, an exec, has ended: its spans end with that call.
+    replaced: Option<Box<Replaced>>,
+    /// The call that `restart_syscall` goes on with.
+    interrupted: Option<SpanId>,
+}
+
+struct OpenCall {
+    id: SpanId,
+    parent: SpanId,
+    link: Option<SpanId>,
+    tid: Tid,
+    start: u64,
+    entry: Box<Entry>,
+}
+
+struct Replaced {
+    image: ImageSpan,
+    thread: Option<(ThreadSpan, Text)>,
+}
+
+impl Thread {
+    fn new(pid: Pid, name: Text) -> Self {
+        Thread { pid, name, span: None, call: None, replaced: None, interrupted: None }
+    }
+}
+
+impl<D: Decode, S: Sink> Assembler<D, S> {
+    /// An assembler that has seen nothing yet.
+    pub fn new(options: Options, decoder: D, sink: S) -> Self {
+        let mut taken = vec![options.root_span_id];
+        let mut trace = Trace { id: options.trace_id, state: None };
+        let mut context = Parent::default();
+        if let Some(parent) = &options.parent {
+            taken.push(parent.span_id);
+            trace.id = parent.trace_id;
+            trace.state = (!parent.trace_state.is_empty()).then(|| Arc::from(&*parent.trace_state));
+            context = Parent { id: Some(parent.span_id), is_remote: parent.remote };
+        }
+        Assembler {
+            call_spans: CallSpans::new(options.span_names_target),
+            options,
+            trace,
+            context,
+            ids: SpanIds::new(taken),
+            threads: FastMap::default(),
+            processes: FastMap::default(),
+            decoder,
+            sink,
+            totals: Totals::default(),
+            images: 0,
+            last: 0,
+            root: None,
+        }
+    }
+
+    /// Takes the next event.
+    pub fn event(&mut self, event: Event) {
+        let at = self.options.clock.epoch(event.at);
+        self.last = self.last.max(at);
+        let tid = event.tid;
+        match event.kind {
+            EventKind::Entered(entry) => self.entered(tid, at, entry),
+            EventKind::Returned(returned) => self.returned(tid, at, &returned),
+            EventKind::SignalDelivered(signal) => self.signal(tid, at, &signal),
+            EventKind::ThreadStarted { pid, creator, name } => self.thread_started(pid, tid, at, creator, name),
+            EventKind::ThreadExited(status) => self.thread_exited(tid, at, status),
+            EventKind::ProcessStarted(started) => self.process_started(tid, at, &started),
+            EventKind::ProcessExited(status) => match self.processes.contains_key(&tid) {
+                true => self.end_process(tid, at, status),
+                // The event may come under the id of the process's last thread.
+                false => match self.threads.get(&tid).map(|thread| thread.pid) {
+                    Some(pid) => self.end_process(pid, at, status),
+                    None => self.totals.unknown_events += 1,
+                },
+            },
+            EventKind::ImageReplaced { former_tid, image } => self.image_replaced(tid, former_tid, at, &image),
+            EventKind::Renamed(name) => {
+                let name = self.comm(&name);
+                match self.threads.get_mut(&tid) {
+                    Some(thread) => thread.name = name,
+                    None => self.totals.unknown_events += 1,
+                }
+            }
+            EventKind::GroupStopped { signal } => match self.threads.get(&tid) {
+                Some(thread) => self.sink.stopped(at, thread.pid, tid, signal),
+                None => self.totals.unknown_events += 1,
+            },
+            EventKind::Detached => self.detached(tid, at),
+        }
+    }
+
+    /// Ends all that is still open, at the time of the last event. The span of the first process gets the totals and
+    /// `root_attributes` (what other stages have counted), and comes last.
+    pub fn finish(mut self, root_attributes: Vec<Attribute>) -> (Totals, S) {
+        let mut pids: Vec<Pid> = self.processes.keys().copied().collect();
+        pids.sort_unstable();
+        for pid in pids {
+            self.end_process(pid, self.last, ExitStatus::Unknown);
+        }
+        self.totals.truncated += std::mem::take(&mut self.call_spans.truncated);
+        if let Some(mut root) = self.root.take() {
+            let totals = &self.totals;
+            root.attributes.push(Attribute::new("renacer.calls", totals.calls as i64));
+            for (key, count) in [
+                ("renacer.calls.unfinished", totals.unfinished),
+                ("renacer.returns.orphaned", totals.orphan_returns),
+                ("renacer.events.unknown", totals.unknown_events),
+                ("renacer.signals.dropped", totals.signals_dropped),
+                ("renacer.texts.truncated", totals.truncated),
+            ] {
+                if count > 0 {
+                    root.attributes.push(Attribute::new(key, count as i64));
+                }
+            }
+            root.attributes.extend(root_attributes);
+            self.emit(root);
+        }
+        (self.totals, self.sink)
+    }
+
+    /// What was seen so far.
+    pub fn totals(&self) -> Totals {
+        Totals { truncated: self.totals.truncated + self.call_spans.truncated, ..self.totals }
+    }
+
+    /// The sink, for instance to flush it between events.
+    pub fn sink_mut(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    fn process_started(&mut self, tid: Tid, at: u64, started: &ProcessStarted) {
+        let pid = started.pid;
+        if self.processes.contains_key(&pid) {
+            // Its end was missed, and the kernel gave its id to another.
+            self.totals.unknown_events += 1;
+            self.end_process(pid, at, ExitStatus::Unknown);
+        }
+        self.forget_thread(tid, at);
+        let (parent_pid, creator) = match started.origin {
+            Origin::Forked { pid, tid, .. } => (Some(pid), self.threads.get(&tid)),
+            Origin::Attached => (started.parent_pid, None),
+            Origin::Launched => (None, None),
+        };
+        let link = creator.and_then(|creator| creator.call.as_ref()).map(|call| call.id);
+        let parent = [parent_pid, started.parent_pid.filter(|_| started.origin != Origin::Launched)]
+            .into_iter()
+            .flatten()
+            .find_map(|pid| self.processes.get(&pid))
+            .map_or(self.context, |process| Parent { id: Some(process.image.open.id), is_remote: false });
+        let id = if self.totals.processes == 0 { self.options.root_span_id } else { self.ids.next() };
+        self.totals.processes += 1;
+        self.totals.threads += 1;
+        let open = OpenSpan::new(id, at, link);
+        let image = self.image(open, parent, pid, started.parent_pid, &started.image);
+        let process = Process {
+            parent_pid: started.parent_pid,
+            image,
+            tids: vec![tid],
+            threaded: false,
+            awaits_exec: started.origin == Origin::Launched,
+            entered: false,
+        };
+        self.processes.insert(pid, process);
+        let name = self.comm(&started.image.name);
+        self.threads.insert(tid, Thread::new(pid, name));
+        self.decoder.process_started(started);
+    }
+
+    /// The span of a process's image, with its resource.
+    fn image(&mut self, open: OpenSpan, parent: Parent, pid: Pid, parent_pid: Option<Pid>, image: &Image) -> ImageSpan {
+        let facts = ImageFacts::new(image);
+        self.totals.truncated += facts.truncated;
+        self.images += 1;
+        let resource = resource(&self.options.resource, self.trace.id, self.images, pid, parent_pid, image, &facts);
+        ImageSpan::new(open, parent, pid, parent_pid, facts, Arc::new(resource))
+    }
+
+    fn thread_started(&mut self, pid: Pid, tid: Tid, at: u64, creator: Option<Tid>, name: String) {
+        self.forget_thread(tid, at);
+        let name = self.comm(&name);
+        let Some(process) = self.processes.get_mut(&pid) else {
+            self.totals.unknown_events += 1;
+            return;
+        };
+        let link = creator.and_then(|tid| self.threads.get(&tid)?.call.as_ref()).map(|call| call.id);
+        if !process.threaded {
+            process.threaded = true;
+            // From here on, the thread that was alone has a span as well.
+            for tid in &process.tids {
+                if let Some(thread) = self.threads.get_mut(tid) {
+                    thread.span = Some(ThreadSpan::new(OpenSpan::new(self.ids.next(), at, None), *tid));
+                }
+            }
+        }
+        process.tids.push(tid);
+        let mut thread = Thread::new(pid, name);
+        thread.span = Some(ThreadSpan::new(OpenSpan::new(self.ids.next(), at, link), tid));
+        self.threads.insert(tid, thread);
+        self.totals.threads += 1;
+    }
+
+    fn entered(&mut self, tid: Tid, at: u64, entry: Box<Entry>) {
+        self.end_call(tid, at, None, false);
+        let Some(thread) = self.threads.get_mut(&tid) else {
+            self.totals.unknown_events += 1;
+            return;
+        };
+        let Some(process) = self.processes.get_mut(&thread.pid) else {
+            self.totals.unknown_events += 1;
+            return;
+        };
+        if !process.entered {
+            process.entered = true;
+            if process.awaits_exec {
+                // What came before is ours, not the program's.
+                process.image.open.begin(at);
+            }
+        }
+        let interrupted = thread.interrupted.take();
+        let link = interrupted.filter(|_| is_restart(&entry));
+        let parent = thread.span.as_ref().map_or(process.image.open.id, |span| span.open.id);
+        thread.call = Some(OpenCall { id: self.ids.next(), parent, link, tid, start: at, entry });
+    }
+
+    fn returned(&mut self, tid: Tid, at: u64, returned: &Return) {
+        match self.threads.get(&tid) {
+            None => self.totals.unknown_events += 1,
+            Some(thread) if thread.call.is_none() => self.totals.orphan_returns += 1,
+            Some(_) => self.end_call(tid, at, Some(returned), false),
+        }
+    }
+
+    /// Ends the call in flight, if there is one. `exits`: the thread is gone by itself.
+    fn end_call(&mut self, tid: Tid, at: u64, returned: Option<&Return>, exits: bool) {
+        let Some(thread) = self.threads.get_mut(&tid) else { return };
+        let Some(open) = thread.call.take() else { return };
+        let replaced = thread.replaced.take();
+        let pid = thread.pid;
+        let decoded = self.decoder.call(RawCall { pid, tid: open.tid, entry: &open.entry, returned });
+        let unfinished = returned.is_none() && !(exits && matches!(&*decoded.name, "exit" | "exit_group"));
+        self.totals.calls += 1;
+        self.totals.unfinished += u64::from(unfinished);
+        let result = returned.map(|returned| returned.value);
+        let call = Call {
+            pid,
+            tid: open.tid,
+            start: open.start,
+            end: at.max(open.start),
+            abi: open.entry.abi,
+            number: open.entry.number,
+            result,
+            decoded,
+        };
+        if result == Some(RESTART_BLOCK) {
+            thread.interrupted = Some(open.id);
+        }
+        self.sink.call(&call, &thread.name);
+
+        let (start, end) = (call.start, call.end.max(call.start.saturating_add(1)));
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let place = |image: &mut ImageSpan, span: Option<&mut ThreadSpan>| {
+            match span.filter(|span| span.open.id == open.parent) {
+                Some(span) => span.open.cover(start, end),
+                None => image.open.cover(start, end),
+            }
+            let resource = image.resource.clone();
+            Place { id: open.id, parent: open.parent, link: open.link, unfinished, resource }
+        };
+        match replaced {
+            None => {
+                let place = place(&mut process.image, thread.span.as_mut());
+                self.call_span(call, place);
+            }
+            Some(mut replaced) => {
+                let place = place(&mut replaced.image, replaced.thread.as_mut().map(|(span, _)| span));
+                self.call_span(call, place);
+                self.end_replaced(*replaced, end);
+            }
+        }
+    }
+
+    fn call_span(&mut self, call: Call, place: Place) {
+        if self.options.sampled {
+            let span = self.call_spans.span(&self.trace, call, place);
+            self.emit(span);
+        } else {
+            self.totals.spans_not_sampled += 1;
+        }
+    }
+
+    /// Ends the spans of an image whose process runs another program now.
+    fn end_replaced(&mut self, mut replaced: Replaced, at: u64) {
+        if let Some((span, name)) = replaced.thread.take() {
+            let span = span.finish(&self.trace, at, &name, &mut replaced.image);
+            self.emit(span);
+        }
+        let span = replaced.image.finish(&self.trace, at, None);
+        self.emit_process(span);
+    }
+
+    fn signal(&mut self, tid: Tid, at: u64, signal: &Signal) {
+        let known = self.threads.get_mut(&tid).and_then(|thread| Some((self.processes.get_mut(&thread.pid)?, thread)));
+        let Some((process, thread)) = known else {
+            self.totals.unknown_events += 1;
+            return;
+        };
+        let open = thread.span.as_mut().map_or(&mut process.image.open, |span| &mut span.open);
+        self.totals.signals += 1;
+        self.totals.signals_dropped += u64::from(!open.signal(at, signal));
+        self.sink.signal(at, thread.pid, tid, signal);
+    }
+
+    fn image_replaced(&mut self, pid: Pid, former_tid: Tid, at: u64, image: &Image) {
+        let belongs = self.threads.get(&former_tid).is_some_and(|thread| thread.pid == pid);
+        if !belongs || !self.processes.contains_key(&pid) {
+            self.totals.unknown_events += 1;
+            return;
+        }
+        self.decoder.image_replaced(pid);
+        self.end_threads(pid, Some(former_tid), at);
+        if self.threads.get(&former_tid).is_some_and(|thread| thread.replaced.is_some()) {
+            // A second exec without an end of the first.
+            self.totals.unknown_events += 1;
+            self.end_call(former_tid, at, None, false);
+        }
+        let name = self.comm(&image.name);
+        let (Some(mut thread), Some(mut process)) = (self.threads.remove(&former_tid), self.processes.remove(&pid))
+        else {
+            return;
+        };
+        if former_tid != pid {
+            self.sink.superseded(at, pid, former_tid);
+        }
+        let former_name = std::mem::replace(&mut thread.name, name);
+        thread.interrupted = None;
+        process.tids = vec![pid];
+        let call = thread.call.as_ref().map(|call| call.id);
+        let first = std::mem::take(&mut process.awaits_exec) && !std::mem::take(&mut process.threaded);
+        // The program that was launched begins with its exec: what ran before has no span of its own.
+        let open = match first {
+            true => process.image.open.take(),
+            false => OpenSpan::new(self.ids.next(), at, call),
+        };
+        let new = self.image(open, process.image.parent, pid, process.parent_pid, image);
+        let image = std::mem::replace(&mut process.image, new);
+        self.processes.insert(pid, process);
+        if !first {
+            let replaced = Replaced { image, thread: thread.span.take().map(|span| (span, former_name)) };
+            match thread.call {
+                Some(_) => thread.replaced = Some(Box::new(replaced)),
+                None => self.end_replaced(replaced, at),
+            }
+        }
+        self.threads.insert(pid, thread);
+    }
+
+    /// A thread's name, limited like every text.
+    fn comm(&mut self, name: &str) -> Text {
+        let mut name = Text::from(name);
+        self.totals.truncated += u64::from(shorten(&mut name));
+        name
+    }
+
+    fn thread_exited(&mut self, tid: Tid, at: u64, status: ExitStatus) {
+        let Some(pid) = self.threads.get(&tid).map(|thread| thread.pid) else {
+            self.totals.unknown_events += 1;
+            return;
+        };
+        self.end_thread(tid, at, matches!(status, ExitStatus::Exited(_)));
+        self.sink.exited(at, pid, tid, status);
+    }
+
+    fn detached(&mut self, tid: Tid, at: u64) {
+        let Some(pid) = self.threads.get(&tid).map(|thread| thread.pid) else {
+            self.totals.unknown_events += 1;
+            return;
+        };
+        self.end_thread(tid, at, false);
+        // No other event will tell that nothing of the process is traced any more.
+        if self.processes.get(&pid).is_some_and(|process| process.tids.is_empty()) {
+            self.end_process(pid, at, ExitStatus::Unknown);
+        }
+    }
+
+    /// Makes room for a new thread with this id. Should there be an old one, its end was missed.
+    fn forget_thread(&mut self, tid: Tid, at: u64) {
+        if self.threads.contains_key(&tid) {
+            self.totals.unknown_events += 1;
+            self.end_thread(tid, at, false);
+        }
+    }
+
+    fn end_thread(&mut self, tid: Tid, at: u64, exits: bool) {
+        self.end_call(tid, at, None, exits);
+        let Some(thread) = self.threads.remove(&tid) else { return };
+        let Some(process) = self.processes.get_mut(&thread.pid) else { return };
+        process.tids.retain(|&other| other != tid);
+        if let Some(span) = thread.span {
+            let span = span.finish(&self.trace, at, &thread.name, &mut process.image);
+            self.emit(span);
+        }
+    }
+
+    /// Ends the threads of a process, but for one.
+    fn end_threads(&mut self, pid: Pid, but: Option<Tid>, at: u64) {
+        let Some(process) = self.processes.get(&pid) else { return };
+        for tid in process.tids.clone() {
+            if Some(tid) != but {
+                self.end_thread(tid, at, false);
+            }
+        }
+    }
+
+    fn end_process(&mut self, pid: Pid, at: u64, status: ExitStatus) {
+        self.end_threads(pid, None, at);
+        if let Some(process) = self.processes.remove(&pid) {
+            let span = process.image.finish(&self.trace, at, Some(status));
+            self.emit_process(span);
+            self.decoder.process_exited(pid, status);
+        }
+    }
+
+    fn emit_process(&mut self, span: Span) {
+        if span.span_id == self.options.root_span_id {
+            self.root = Some(span);
+        } else {
+            self.emit(span);
+        }
+    }
+
+    fn emit(&mut self, span: Span) {
+        if self.options.sampled {
+            self.totals.spans += 1;
+            self.sink.span(span);
+        } else {
+            self.totals.spans_not_sampled += 1;
+        }
+    }
+}
+
+/// Whether a call is `restart_syscall`, by which the kernel goes on with an interrupted call.
+fn is_restart(entry: &Entry) -> bool {
+    let number = match entry.abi {
+        Abi::X86_64 | Abi::X32 => 219,
+        Abi::I386 => 0,
+        Abi::Aarch64 => 128,
+    };
+    entry.number == number
+}

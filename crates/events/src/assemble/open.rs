@@ -1,0 +1,210 @@
+//! Spans that have not ended yet: of processes and of threads.
+
+use std::sync::Arc;
+
+use crate::resource::ImageFacts;
+use crate::signal::{signal_code_name, signal_name};
+use crate::{
+    Attribute, ExitStatus, Link, Pid, Resource, Signal, Span, SpanEvent, SpanId, SpanKind, Status, Text, Tid, TraceId,
+};
+
+/// The most signals that are kept as events of one span; OpenTelemetry's own default limit.
+const MAX_EVENTS: usize = 128;
+
+/// What all spans of a run have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Trace {
+    pub(super) id: TraceId,
+    pub(super) state: Option<Arc<str>>,
+}
+
+/// The growing part of a span that others hang on.
+#[derive(Debug)]
+pub(super) struct OpenSpan {
+    pub(super) id: SpanId,
+    start: u64,
+    /// The latest end of anything inside.
+    end: u64,
+    events: Vec<SpanEvent>,
+    dropped_events: u32,
+    links: Vec<SpanId>,
+}
+
+impl OpenSpan {
+    pub(super) fn new(id: SpanId, start: u64, link: Option<SpanId>) -> Self {
+        let links = Vec::from_iter(link);
+        OpenSpan { id, start, end: start.saturating_add(1), events: Vec::new(), dropped_events: 0, links }
+    }
+
+    /// Sets the start anew, as long as nothing is inside.
+    pub(super) fn begin(&mut self, start: u64) {
+        self.start = start;
+        self.end = start.saturating_add(1);
+    }
+
+    /// Moves the span to another owner; what stays is of no use.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, OpenSpan::new(self.id, self.start, None))
+    }
+
+    /// Makes room for a span inside.
+    pub(super) fn cover(&mut self, start: u64, end: u64) {
+        self.start = self.start.min(start);
+        self.end = self.end.max(end);
+    }
+
+    /// Adds a signal; false if there are too many already.
+    pub(super) fn signal(&mut self, at: u64, signal: &Signal) -> bool {
+        self.cover(at, at);
+        if self.events.len() >= MAX_EVENTS {
+            self.dropped_events = self.dropped_events.saturating_add(1);
+            return false;
+        }
+        let mut attributes = Vec::with_capacity(3);
+        attributes.push(Attribute::new("signal.name", Text::from(signal_name(signal.number))));
+        attributes.push(Attribute::new("signal.code", Text::from(signal_code_name(signal.number, signal.code))));
+        attributes.extend(signal.sender_pid.map(|pid| Attribute::new("signal.sender.pid", pid)));
+        self.events.push(SpanEvent { name: "signal", at, attributes });
+        true
+    }
+
+    /// Ends the span, at `end` or with what ends last inside.
+    fn finish(self, trace: &Trace, end: u64, rest: Rest) -> Span {
+        let mut events = self.events;
+        events.sort_by_key(|event| event.at);
+        Span {
+            trace_id: trace.id,
+            span_id: self.id,
+            parent_id: rest.parent_id,
+            trace_state: trace.state.clone(),
+            parent_is_remote: rest.parent_is_remote,
+            kind: rest.kind,
+            name: rest.name,
+            start: self.start,
+            end: self.end.max(end),
+            attributes: rest.attributes,
+            dropped_attributes: 0,
+            events,
+            dropped_events: self.dropped_events,
+            links: self.links.into_iter().map(|id| link(trace, id)).collect(),
+            status: rest.status,
+            resource: rest.resource,
+        }
+    }
+}
+
+/// A link to a span of the same run.
+pub(super) fn link(trace: &Trace, span_id: SpanId) -> Link {
+    Link { trace_id: trace.id, span_id, attributes: Vec::new() }
+}
+
+/// What a span needs besides its times.
+struct Rest {
+    parent_id: Option<SpanId>,
+    parent_is_remote: bool,
+    kind: SpanKind,
+    name: Text,
+    attributes: Vec<Attribute>,
+    status: Status,
+    resource: Arc<Resource>,
+}
+
+/// The span of a thread, in a process that has several.
+#[derive(Debug)]
+pub(super) struct ThreadSpan {
+    pub(super) open: OpenSpan,
+    tid: Tid,
+}
+
+impl ThreadSpan {
+    pub(super) fn new(open: OpenSpan, tid: Tid) -> Self {
+        ThreadSpan { open, tid }
+    }
+
+    /// Ends the span and makes room for it in its process's.
+    pub(super) fn finish(self, trace: &Trace, end: u64, name: &Text, image: &mut ImageSpan) -> Span {
+        let rest = Rest {
+            parent_id: Some(image.open.id),
+            parent_is_remote: false,
+            kind: SpanKind::Thread,
+            name: compact_str::format_compact!("thread {name}"),
+            attributes: vec![Attribute::new("linux.tid", self.tid), Attribute::new("thread.name", name.clone())],
+            status: Status::Unset,
+            resource: image.resource.clone(),
+        };
+        let span = self.open.finish(trace, end, rest);
+        image.open.cover(span.start, span.end);
+        span
+    }
+}
+
+/// Where a process's spans belong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Parent {
+    pub(super) id: Option<SpanId>,
+    pub(super) is_remote: bool,
+}
+
+/// The span of one process while it runs one program.
+#[derive(Debug)]
+pub(super) struct ImageSpan {
+    pub(super) open: OpenSpan,
+    pub(super) parent: Parent,
+    pub(super) resource: Arc<Resource>,
+    name: Text,
+    attributes: Vec<Attribute>,
+}
+
+impl ImageSpan {
+    pub(super) fn new(
+        open: OpenSpan,
+        parent: Parent,
+        pid: Pid,
+        parent_pid: Option<Pid>,
+        facts: ImageFacts,
+        resource: Arc<Resource>,
+    ) -> Self {
+        let mut attributes = Vec::with_capacity(8);
+        attributes.push(Attribute::new("process.pid", pid));
+        attributes.extend(parent_pid.map(|pid| Attribute::new("process.parent_pid", pid)));
+        attributes.extend(facts.executable_path.map(|path| Attribute::new("process.executable.path", path)));
+        attributes.extend(facts.working_directory.map(|path| Attribute::new("process.working_directory", path)));
+        if !facts.command_args.is_empty() {
+            attributes.push(Attribute::new("process.command_args", facts.command_args));
+        }
+        ImageSpan { open, parent, resource, name: facts.name, attributes }
+    }
+
+    /// Ends the span, with how the process ended; none when it went on with another program.
+    pub(super) fn finish(mut self, trace: &Trace, end: u64, ended: Option<ExitStatus>) -> Span {
+        let status = match ended {
+            Some(ExitStatus::Exited(code)) => {
+                self.attributes.push(Attribute::new("process.exit.code", code));
+                match code {
+                    0 => Status::Unset,
+                    code => {
+                        self.attributes.push(Attribute::new("error.type", compact_str::format_compact!("{code}")));
+                        Status::Error(compact_str::format_compact!("exited with {code}"))
+                    }
+                }
+            }
+            Some(ExitStatus::Killed { signal, core_dumped }) => {
+                let name = signal_name(signal);
+                self.attributes.push(Attribute::new("error.type", &*name));
+                let core = if core_dumped { " (core dumped)" } else { "" };
+                Status::Error(compact_str::format_compact!("killed by {name}{core}"))
+            }
+            Some(ExitStatus::Unknown) | None => Status::Unset,
+        };
+        let rest = Rest {
+            parent_id: self.parent.id,
+            parent_is_remote: self.parent.is_remote,
+            kind: SpanKind::Process,
+            name: self.name,
+            attributes: self.attributes,
+            status,
+            resource: self.resource,
+        };
+        self.open.finish(trace, end, rest)
+    }
+}
