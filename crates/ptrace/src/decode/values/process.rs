@@ -1,0 +1,150 @@
+//! How processes are created, how they ended, and what threads do with a futex.
+
+use super::signal::signal;
+use super::tables::process;
+use crate::decode::number::{hex, push_hex, push_unsigned};
+
+/// Appends the flags of clone with the signal at the child's exit: `CLONE_VM|CLONE_VFORK|SIGCHLD`.
+pub(crate) fn clone_flags(out: &mut String, value: u64) {
+    let (flags, exit) = (value & !0xff, value & 0xff);
+    if flags != 0 {
+        process::CLONE.write(out, flags);
+        if exit != 0 {
+            out.push('|');
+        }
+    }
+    if exit != 0 || flags == 0 {
+        signal(out, exit);
+    }
+}
+
+/// Appends a wait status: `[{WIFEXITED(s) && WEXITSTATUS(s) == 0}]`.
+pub(crate) fn wait_status(out: &mut String, value: u64) {
+    let value = value & 0xffff_ffff;
+    let (low, high) = (value & 0x7f, value >> 8 & 0xff);
+    out.push('[');
+    // What the status proper does not account for.
+    let mut rest = if value & 0xffff == 0xffff {
+        out.push_str("{WIFCONTINUED(s)}");
+        0
+    } else if value & 0xff == 0x7f {
+        out.push_str("{WIFSTOPPED(s) && WSTOPSIG(s) == ");
+        signal(out, high & 0x7f);
+        out.push_str(if high & 0x80 == 0 { "}" } else { " | 0x80}" });
+        0
+    } else if low == 0x7f {
+        push_hex(out, value);
+        return out.push(']');
+    } else if low != 0 {
+        out.push_str("{WIFSIGNALED(s) && WTERMSIG(s) == ");
+        signal(out, low);
+        out.push_str(if value & 0x80 == 0 { "}" } else { " && WCOREDUMP(s)}" });
+        value & 0xff00
+    } else {
+        out.push_str("{WIFEXITED(s) && WEXITSTATUS(s) == ");
+        push_unsigned(out, high);
+        out.push('}');
+        value & 0x80
+    };
+    let event = value >> 16;
+    if let Some(name) = process::PTRACE_EVENT.name(event) {
+        out.push('|');
+        out.push_str(name);
+        out.push_str("<<16");
+    } else {
+        rest |= event << 16;
+    }
+    if rest != 0 {
+        out.push('|');
+        push_hex(out, rest);
+    }
+    out.push(']');
+}
+
+/// Appends an operation of futex: `FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME`.
+pub(crate) fn futex_operation(out: &mut String, value: u64) {
+    let (operation, private, realtime) = (value & 0xffff_fe7f, value & 0x80 != 0, value & 0x100 != 0);
+    match process::FUTEX.name(operation) {
+        // Only these wait, and so only these have a clock.
+        Some(name) if !realtime || matches!(operation, 0 | 9 | 11) => {
+            out.push_str(name);
+            match (private, operation) {
+                (true, 2) => out.push_str("|FUTEX_PRIVATE_FLAG"),
+                (true, _) => out.push_str("_PRIVATE"),
+                (false, _) => {}
+            }
+            if realtime {
+                out.push_str("|FUTEX_CLOCK_REALTIME");
+            }
+        }
+        _ => {
+            hex(out, value & 0xffff_ffff);
+            out.push_str(" /* FUTEX_??? */");
+        }
+    }
+}
+
+/// Appends a personality: `PER_LINUX|ADDR_NO_RANDOMIZE`. All ones ask for the current one.
+pub(crate) fn personality(out: &mut String, value: u64) {
+    let value = value & 0xffff_ffff;
+    if value == 0xffff_ffff {
+        return push_hex(out, value);
+    }
+    process::PERSONALITY.write(out, value & 0xff);
+    process::PERSONALITY_FLAGS.write_more(out, value & !0xff);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text;
+    use super::*;
+
+    // The expected texts are what strace 6.1 prints for these numbers.
+
+    #[test]
+    fn flags_of_clone() {
+        let flags = |value| text(|out| clone_flags(out, value));
+        assert_eq!(flags(0), "0");
+        assert_eq!(flags(17), "SIGCHLD");
+        assert_eq!(flags(0x1200011), "CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD");
+        assert_eq!(flags(0x4100), "CLONE_VM|CLONE_VFORK");
+        assert!(flags(0xffff_ffff_ffff).ends_with("|CLONE_NEWNET|CLONE_IO|0xffff00400000|255"));
+    }
+
+    #[test]
+    fn wait_statuses() {
+        let status = |value| text(|out| wait_status(out, value));
+        assert_eq!(status(0), "[{WIFEXITED(s) && WEXITSTATUS(s) == 0}]");
+        assert_eq!(status(0xff00), "[{WIFEXITED(s) && WEXITSTATUS(s) == 255}]");
+        assert_eq!(status(0x80), "[{WIFEXITED(s) && WEXITSTATUS(s) == 0}|0x80]");
+        assert_eq!(status(9), "[{WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL}]");
+        assert_eq!(status(0x8b), "[{WIFSIGNALED(s) && WTERMSIG(s) == SIGSEGV && WCOREDUMP(s)}]");
+        assert_eq!(status(0x12345), "[{WIFSIGNALED(s) && WTERMSIG(s) == 69}|PTRACE_EVENT_FORK<<16|0x2300]");
+        assert_eq!(status(0x137f), "[{WIFSTOPPED(s) && WSTOPSIG(s) == SIGSTOP}]");
+        assert_eq!(status(0x857f), "[{WIFSTOPPED(s) && WSTOPSIG(s) == SIGTRAP | 0x80}]");
+        assert_eq!(status(0x80057f), "[{WIFSTOPPED(s) && WSTOPSIG(s) == SIGTRAP}|PTRACE_EVENT_STOP<<16]");
+        assert_eq!(status(0xffff), "[{WIFCONTINUED(s)}]");
+        assert_eq!(status(0x3ff), "[0x3ff]");
+    }
+
+    #[test]
+    fn operations_of_futex() {
+        let operation = |value| text(|out| futex_operation(out, value));
+        assert_eq!(operation(0), "FUTEX_WAIT");
+        assert_eq!(operation(0x81), "FUTEX_WAKE_PRIVATE");
+        assert_eq!(operation(0x82), "FUTEX_FD|FUTEX_PRIVATE_FLAG");
+        assert_eq!(operation(0x189), "FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME");
+        assert_eq!(operation(0x10a), "0x10a /* FUTEX_??? */");
+        assert_eq!(operation(0x200), "0x200 /* FUTEX_??? */");
+        assert_eq!(operation(0x7f), "0x7f /* FUTEX_??? */");
+    }
+
+    #[test]
+    fn personalities() {
+        let name = |value| text(|out| personality(out, value));
+        assert_eq!(name(0xffff_ffff), "0xffffffff");
+        assert_eq!(name(0x40008), "PER_LINUX32|ADDR_NO_RANDOMIZE");
+        assert_eq!(name(0x400000c), "PER_RISCOS|STICKY_TIMEOUTS");
+        assert_eq!(name(0x99), "0x99 /* PER_??? */");
+    }
+}
