@@ -40,7 +40,7 @@ int main(void) {
     int udp = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
     sendto(udp, "into nothing", 12, 0, (void *)&closed, sizeof closed);
     connect(udp, (void *)&(struct sockaddr){AF_UNSPEC}, sizeof(struct sockaddr));
-    bind(udp, (void *)&address, 3);
+    bind(udp, (void *)&closed, 3);
     socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
     socket(AF_INET, 77, 0);
     socket(55, SOCK_STREAM, 0);

@@ -34,6 +34,7 @@ int main(void) {
     syscall(SYS_select, 10, &reads, &writes, NULL, &moment);
     read(ends[0], &bad, 1);
     FD_SET(ends[0], &reads);
+    moment = (struct timeval){0, 2000};
     syscall(SYS_select, 10, &reads, NULL, NULL, &moment);
     moment = (struct timeval){0, 0};
     syscall(SYS_select, 0, NULL, NULL, NULL, &moment);

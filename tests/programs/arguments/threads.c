@@ -1,4 +1,5 @@
-// Threads, one at a time, and what each of them asks.
+// Threads, one at a time, and what each of them asks. Joined without a call that would not be made in every run.
+#include <errno.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,7 +17,7 @@ int main(void) {
     for (int i = 0; i < 3; i++) {
         pthread_t thread;
         pthread_create(&thread, NULL, body, names[i]);
-        pthread_join(thread, NULL);
+        while (pthread_tryjoin_np(thread, NULL) == EBUSY) {}
     }
     return 0;
 }

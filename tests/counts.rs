@@ -1,0 +1,215 @@
+//! No call is lost, none is invented, and the tree is right: the spans per name are as many as `strace -f` sees.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use support::spans::{Kind, Trace};
+use support::strace::Log;
+use support::{available, finish, program, renacer};
+
+type Counts = BTreeMap<String, usize>;
+
+/// One program, run again and again in one folder.
+struct Subject {
+    words: Vec<PathBuf>,
+    folder: tempfile::TempDir,
+}
+
+impl Subject {
+    fn new<W: Into<PathBuf>>(words: impl IntoIterator<Item = W>) -> Subject {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Subject { words: words.into_iter().map(Into::into).collect(), folder }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The same surroundings for every run.
+    fn prepare(&self, command: &mut Command) {
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C");
+        command.env("HOME", self.folder.path()).current_dir(self.folder.path()).stdin(Stdio::null());
+    }
+
+    /// What strace counts.
+    fn strace(&self) -> Counts {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-q", "-o"]).arg(self.file("strace.log")).arg("--").args(&self.words);
+        self.prepare(&mut command);
+        finish(&mut command);
+        let log = std::fs::read(self.file("strace.log")).expect("strace's log");
+        Log::parse(&String::from_utf8_lossy(&log)).counts()
+    }
+
+    /// What Renacer writes; the tree is checked.
+    fn renacer(&self) -> Trace {
+        let file = self.file("trace.otlp.jsonl");
+        let mut command = renacer();
+        command.args(["trace", "--force", "-o"]).arg(&file).arg("--").args(&self.words);
+        self.prepare(&mut command);
+        let finished = finish(&mut command);
+        let trace = Trace::read(&file);
+        let faults = trace.faults();
+        assert!(
+            faults.is_empty(),
+            "{} faults, such as\n{}\n{}",
+            faults.len(),
+            faults.iter().take(5).cloned().collect::<Vec<_>>().join("\n"),
+            finished.stderr
+        );
+        trace
+    }
+}
+
+/// The names whose numbers differ: name, expected, found.
+fn differences(expected: &Counts, found: &Counts) -> Vec<(String, usize, usize)> {
+    let names: std::collections::BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+    let number = |counts: &Counts, name: &String| counts.get(name).copied().unwrap_or(0);
+    let compared = names.into_iter().map(|name| (name.clone(), number(expected, name), number(found, name)));
+    compared.filter(|(_, expected, found)| expected != found).collect()
+}
+
+fn assert_exact(subject: &Subject) -> Trace {
+    let trace = subject.renacer();
+    assert_eq!(differences(&subject.strace(), &trace.counts()), [], "(name, strace, renacer)");
+    trace
+}
+
+/// For programs that do not make the same calls in each run: every number must be one that lies between what
+/// strace itself has seen. A call that is always lost never does, however often strace runs.
+fn assert_within_variation(subject: &Subject) -> Trace {
+    const RUNS: usize = 12;
+    let trace = subject.renacer();
+    let found = trace.counts();
+    let mut seen: Vec<Counts> = Vec::new();
+    let outside = |seen: &[Counts]| -> Vec<String> {
+        let names: std::collections::BTreeSet<_> = seen.iter().flat_map(Counts::keys).chain(found.keys()).collect();
+        let number = |counts: &Counts, name: &String| counts.get(name).copied().unwrap_or(0);
+        let range = |name| {
+            let numbers = seen.iter().map(|counts| number(counts, name));
+            numbers.fold((usize::MAX, 0), |(least, most), one| (least.min(one), most.max(one)))
+        };
+        let compared = names.into_iter().map(|name| (name, range(name), number(&found, name)));
+        let wrong = compared.filter(|(_, (least, most), found)| found < least || found > most);
+        wrong.map(|(name, range, found)| format!("{name}: strace {range:?}, renacer {found}")).collect()
+    };
+    for run in 0..RUNS {
+        seen.push(subject.strace());
+        if run >= 2 && outside(&seen).is_empty() {
+            return trace;
+        }
+    }
+    panic!("{:?}", outside(&seen));
+}
+
+#[test]
+fn threads_exact() {
+    if !available(&["strace", "cc"]) {
+        return;
+    }
+    let trace = assert_exact(&Subject::new([program("threads"), "8".into(), "1000".into()]));
+    assert_eq!(trace.counts()["getppid"], 8000);
+    let mut per_thread: BTreeMap<i64, usize> = BTreeMap::new();
+    for call in trace.of(Kind::Call).filter(|call| call.name == "getppid") {
+        *per_thread.entry(call.int("linux.tid").expect("linux.tid")).or_default() += 1;
+    }
+    assert_eq!(per_thread.values().copied().collect::<Vec<_>>(), [1000; 8]);
+    assert_eq!(trace.of(Kind::Process).count(), 1);
+}
+
+#[test]
+fn forks_exact() {
+    if !available(&["strace", "cc"]) {
+        return;
+    }
+    let trace = assert_exact(&Subject::new([program("forks"), "200".into(), "10".into()]));
+    assert_eq!(trace.counts()["getppid"], 2000);
+    // The children's spans are below that of the process that forked them.
+    let parents: BTreeMap<&str, i64> =
+        trace.of(Kind::Process).map(|span| (&*span.span_id, span.int("process.pid").expect("process.pid"))).collect();
+    let forked: Vec<_> = trace.of(Kind::Process).filter(|span| span.name == "forks" && span.links > 0).collect();
+    assert!(forked.len() >= 200, "{} children with a link to the call that made them", forked.len());
+    for child in forked {
+        let parent = parents[child.parent_id.as_deref().expect("a parent")];
+        assert_eq!(Some(parent), child.int("process.parent_pid"), "{child:?}");
+    }
+}
+
+#[test]
+fn shell_that_kills_itself_exact() {
+    if !available(&["strace"]) {
+        return;
+    }
+    assert_exact(&Subject::new(["sh", "-c", "kill -TERM $$"]));
+}
+
+#[test]
+fn exec_from_thread_has_every_thread() {
+    if !available(&["cc"]) {
+        return;
+    }
+    let trace = Subject::new([program("thread_exec")]).renacer();
+    let counts = trace.counts();
+    assert_eq!(counts["clone3"], 3);
+    let execs: Vec<_> = trace.of(Kind::Call).filter(|call| call.name == "execve").collect();
+    assert!(execs.len() >= 2 && execs.iter().all(|call| call.int("syscall.result") == Some(0)), "{execs:?}");
+    assert_eq!(trace.of(Kind::Call).filter(|call| call.name == "pause").count(), 2);
+}
+
+#[test]
+fn ls() {
+    if available(&["strace"]) {
+        assert_within_variation(&Subject::new(["ls", "-la", "/usr"]));
+    }
+}
+
+#[test]
+fn bash_jobs() {
+    if available(&["strace", "bash"]) {
+        let script = "for i in 1 2 3; do (echo $i | cat) & done; wait";
+        let trace = assert_within_variation(&Subject::new(["bash", "-c", script]));
+        // bash, three subshells, and in each of them echo's own process and cat.
+        assert!(trace.of(Kind::Process).filter(|span| span.name == "cat").count() == 3);
+    }
+}
+
+#[test]
+fn python_imports() {
+    if !available(&["strace", "python3"]) {
+        return;
+    }
+    // The interpreter itself, not a script that looks for it.
+    let find = finish(Command::new("python3").args(["-c", "import json, ssl, sys; print(sys.executable)"]));
+    assert_within_variation(&Subject::new([find.text().trim(), "-c", "import json,ssl"]));
+}
+
+#[test]
+fn git_log() {
+    if !available(&["strace", "git"]) {
+        return;
+    }
+    let subject = Subject::new(["git", "log", "-1"]);
+    let identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"];
+    for words in [&["init", "-q", "."][..], &["commit", "-q", "--allow-empty", "-m", "First"]] {
+        let mut command = Command::new("git");
+        command.args(identity).args(words);
+        subject.prepare(&mut command);
+        assert!(finish(&mut command).status.success());
+    }
+    assert_within_variation(&subject);
+}
+
+#[test]
+fn gcc_compiles() {
+    if !available(&["strace", "gcc"]) {
+        return;
+    }
+    let subject = Subject::new(["gcc", "-O1", "-c", "hello.c", "-o", "hello.o"]);
+    let source = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n";
+    std::fs::write(subject.file("hello.c"), source).expect("a source file");
+    assert_within_variation(&subject);
+    assert!(Path::new(&subject.file("hello.o")).exists());
+}
