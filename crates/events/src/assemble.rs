@@ -4,86 +4,38 @@
 //! is kept is bounded by what is alive: threads, processes, and one exec at a time for each of them.
 
 mod call_span;
+#[cfg(test)]
+mod fixture;
 mod map;
 mod open;
+mod options;
+#[cfg(test)]
+mod properties;
+mod sink;
+mod state;
+#[cfg(test)]
+mod tests;
+mod totals;
 
 use std::sync::Arc;
 
 use self::call_span::{CallSpans, Place};
 use self::map::FastMap;
 use self::open::{ImageSpan, OpenSpan, Parent, ThreadSpan, Trace};
+pub use self::options::Options;
+pub use self::sink::Sink;
+use self::state::{OpenCall, Process, Replaced, Thread};
+pub use self::totals::Totals;
 use crate::escape::shorten;
 use crate::ids::SpanIds;
 use crate::resource::{ImageFacts, resource};
 use crate::{
-    Abi, Attribute, Call, Clock, Decode, Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted,
-    RawCall, ResourceOptions, Return, Signal, Span, SpanContext, SpanId, Text, Tid, TraceId,
+    Abi, Attribute, Call, Decode, Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted, RawCall,
+    Return, Signal, Span, Text, Tid,
 };
 
 /// The kernel's ERESTART_RESTARTBLOCK, negative: the call goes on as `restart_syscall`.
 const RESTART_BLOCK: i64 = -516;
-
-/// What a run looks like.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The trace of a run without `parent`.
-    pub trace_id: TraceId,
-    /// The id of the first process's span, which the launched program is told before it starts.
-    pub root_span_id: SpanId,
-    /// The caller's context: the run joins its trace.
-    pub parent: Option<SpanContext>,
-    /// Whether spans are made at all. If not, calls are still assembled, and spans counted.
-    pub sampled: bool,
-    /// From the events' times to those of spans.
-    pub clock: Clock,
-    /// Names of call spans carry the base name of the file or the peer's port.
-    pub span_names_target: bool,
-    /// What stands on the resources.
-    pub resource: ResourceOptions,
-}
-
-/// Takes what the assembler makes, in the order in which it ends. All times are in nanoseconds since the epoch.
-pub trait Sink {
-    /// A call ended, or never will. `comm` is the thread's name. Comes before the call's span.
-    fn call(&mut self, _call: &Call, _comm: &str) {}
-    /// A span ended.
-    fn span(&mut self, _span: Span) {}
-    /// A signal is delivered to a thread.
-    fn signal(&mut self, _at: u64, _pid: Pid, _tid: Tid, _signal: &Signal) {}
-    /// A thread was stopped by this signal (job control).
-    fn stopped(&mut self, _at: u64, _pid: Pid, _tid: Tid, _signal: i32) {}
-    /// A thread is gone. A process is gone with its last thread.
-    fn exited(&mut self, _at: u64, _pid: Pid, _tid: Tid, _status: ExitStatus) {}
-    /// A thread that was not the first of its process has called exec: from here on its id is that of the process.
-    fn superseded(&mut self, _at: u64, _pid: Pid, _former_tid: Tid) {}
-}
-
-/// What was seen and made in a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Calls, each of which has a span if the run is sampled.
-    pub calls: u64,
-    /// Spans of all kinds.
-    pub spans: u64,
-    /// Spans that were not made because the run is not sampled.
-    pub spans_not_sampled: u64,
-    /// Processes.
-    pub processes: u64,
-    /// Threads, first ones included.
-    pub threads: u64,
-    /// Signals delivered.
-    pub signals: u64,
-    /// Signals that are on no span, because one has room for 128.
-    pub signals_dropped: u64,
-    /// Calls whose return was never seen, other than `exit` and `exit_group`, which have none.
-    pub unfinished: u64,
-    /// Returns whose entry was never seen: of calls that were in flight at attach.
-    pub orphan_returns: u64,
-    /// Events of threads that are not known, or that contradict what is known.
-    pub unknown_events: u64,
-    /// Texts that were cut because they were longer than 16 KiB.
-    pub truncated: u64,
-}
 
 /// Turns the events of a run, in order, into calls and spans.
 pub struct Assembler<D, S> {
@@ -105,53 +57,10 @@ pub struct Assembler<D, S> {
     root: Option<Span>,
 }
 
-struct Process {
-    parent_pid: Option<Pid>,
-    image: ImageSpan,
-    /// The threads that live.
-    tids: Vec<Tid>,
-    /// It has, or has had, more than one thread since its last exec.
-    threaded: bool,
-    /// Launched, and not yet seen to run the program that it was launched for.
-    awaits_exec: bool,
-    /// It has entered a call.
-    entered: bool,
-}
-
-struct Thread {
-    pid: Pid,
-    name: Text,
-    span: Option<ThreadSpan>,
-    call: Option<OpenCall>,
-    /// The image that the call in flight, an exec, has ended: its spans end with that call.
-    replaced: Option<Box<Replaced>>,
-    /// The call that `restart_syscall` goes on with.
-    interrupted: Option<SpanId>,
-}
-
-struct OpenCall {
-    id: SpanId,
-    parent: SpanId,
-    link: Option<SpanId>,
-    tid: Tid,
-    start: u64,
-    entry: Box<Entry>,
-}
-
-struct Replaced {
-    image: ImageSpan,
-    thread: Option<(ThreadSpan, Text)>,
-}
-
-impl Thread {
-    fn new(pid: Pid, name: Text) -> Self {
-        Thread { pid, name, span: None, call: None, replaced: None, interrupted: None }
-    }
-}
-
 impl<D: Decode, S: Sink> Assembler<D, S> {
     /// An assembler that has seen nothing yet.
-    pub fn new(options: Options, decoder: D, sink: S) -> Self {
+    pub fn new(mut options: Options, decoder: D, sink: S) -> Self {
+        let totals = Totals { truncated: options.resource.shorten(), ..Totals::default() };
         let mut taken = vec![options.root_span_id];
         let mut trace = Trace { id: options.trace_id, state: None };
         let mut context = Parent::default();
@@ -171,7 +80,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             processes: FastMap::default(),
             decoder,
             sink,
-            totals: Totals::default(),
+            totals,
             images: 0,
             last: 0,
             root: None,
@@ -222,21 +131,10 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         for pid in pids {
             self.end_process(pid, self.last, ExitStatus::Unknown);
         }
-        self.totals.truncated += std::mem::take(&mut self.call_spans.truncated);
+        self.totals = self.totals();
+        self.call_spans.truncated = 0;
         if let Some(mut root) = self.root.take() {
-            let totals = &self.totals;
-            root.attributes.push(Attribute::new("renacer.calls", totals.calls as i64));
-            for (key, count) in [
-                ("renacer.calls.unfinished", totals.unfinished),
-                ("renacer.returns.orphaned", totals.orphan_returns),
-                ("renacer.events.unknown", totals.unknown_events),
-                ("renacer.signals.dropped", totals.signals_dropped),
-                ("renacer.texts.truncated", totals.truncated),
-            ] {
-                if count > 0 {
-                    root.attributes.push(Attribute::new(key, count as i64));
-                }
-            }
+            root.attributes.extend(self.totals.attributes());
             root.attributes.extend(root_attributes);
             self.emit(root);
         }
@@ -336,7 +234,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         };
         if !process.entered {
             process.entered = true;
-            if process.awaits_exec {
+            if process.awaits_exec && !process.threaded {
                 // What came before is ours, not the program's.
                 process.image.open.begin(at);
             }
@@ -443,6 +341,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         }
         self.decoder.image_replaced(pid);
         self.end_threads(pid, Some(former_tid), at);
+        if former_tid != pid {
+            self.forget_thread(pid, at);
+        }
         if self.threads.get(&former_tid).is_some_and(|thread| thread.replaced.is_some()) {
             // A second exec without an end of the first.
             self.totals.unknown_events += 1;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::escape::{MAX_TEXT, escape};
+use crate::escape::{MAX_TEXT, escape, shorten};
 use crate::ids::mix;
 use crate::{Attribute, Image, Pid, Resource, Text, TraceId, Value};
 
@@ -15,6 +15,18 @@ pub struct ResourceOptions {
     pub detected: Vec<Attribute>,
     /// What the user said (`OTEL_RESOURCE_ATTRIBUTES`). It wins over what was detected, also about the process.
     pub user: Vec<Attribute>,
+}
+
+impl ResourceOptions {
+    /// Limits all texts; returns how many had to be shortened.
+    pub(crate) fn shorten(&mut self) -> u64 {
+        let given = self.detected.iter_mut().chain(&mut self.user).map(|attribute| match &mut attribute.value {
+            Value::Text(text) => u64::from(shorten(text)),
+            Value::Texts(texts) => texts.iter_mut().map(|text| u64::from(shorten(text))).sum(),
+            Value::Int(_) | Value::Bool(_) | Value::Double(_) => 0,
+        });
+        given.sum::<u64>() + self.service_name.as_mut().map_or(0, |name| u64::from(shorten(name)))
+    }
 }
 
 /// Facts about a process's image, rendered once for its resource and its span.
@@ -178,4 +190,183 @@ fn container_id(cgroup: &str) -> Option<&str> {
         };
         (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn image() -> Image {
+        Image {
+            executable: Some(PathBuf::from("/usr/bin/na\"me")),
+            command_args: vec![b"name".to_vec(), b"a\xffb\n".to_vec(), Vec::new()],
+            working_directory: Some(PathBuf::from("/home/me")),
+            name: "comm".into(),
+            vpid: Some(7),
+            user_id: Some(1000),
+            cgroup: Some(format!("0::/docker/{}", "ab".repeat(32))),
+        }
+    }
+
+    fn build(options: &ResourceOptions, image: &Image) -> Resource {
+        resource(options, TraceId([1; 16]), 1, 42, Some(41), image, &ImageFacts::new(image))
+    }
+
+    fn get<'a>(resource: &'a Resource, key: &str) -> Option<&'a Value> {
+        let mut found = resource.attributes.iter().filter(|attribute| attribute.key == key);
+        let first = found.next();
+        assert!(found.next().is_none(), "{key} stands twice");
+        first.map(|attribute| &attribute.value)
+    }
+
+    #[test]
+    fn attributes_stand_in_their_order_with_long_ones_last() {
+        let options = ResourceOptions {
+            service_name: None,
+            detected: vec![Attribute::new("host.name", "box"), Attribute::new("os.type", "linux")],
+            user: vec![Attribute::new("team", "blue")],
+        };
+        let resource = build(&options, &image());
+        let rendered: Vec<String> = resource.attributes[1..]
+            .iter()
+            .map(|attribute| format!("{} {:?}", attribute.key, attribute.value))
+            .collect();
+        let expected = [
+            r#"service.name Text("na\\\"me")"#,
+            r#"host.name Text("box")"#,
+            r#"os.type Text("linux")"#,
+            "process.pid Int(42)",
+            "process.parent_pid Int(41)",
+            "process.vpid Int(7)",
+            "process.real_user.id Int(1000)",
+            r#"process.executable.name Text("na\\\"me")"#,
+            &format!(r#"container.id Text("{}")"#, "ab".repeat(32)),
+            r#"team Text("blue")"#,
+            r#"process.executable.path Text("/usr/bin/na\\\"me")"#,
+            r#"process.working_directory Text("/home/me")"#,
+            r#"process.command_args Texts(["name", "a\\377b\\n", ""])"#,
+        ];
+        assert_eq!(rendered, expected);
+        assert_eq!(resource.attributes[0].key, "service.instance.id");
+    }
+
+    #[test]
+    fn the_user_wins_over_what_was_detected_and_the_option_over_the_user() {
+        let mut options = ResourceOptions {
+            service_name: None,
+            detected: vec![Attribute::new("host.name", "box")],
+            user: vec![
+                Attribute::new("service.name", "first"),
+                Attribute::new("service.name", "mine"),
+                Attribute::new("host.name", "other"),
+                Attribute::new("process.pid", 1),
+                Attribute::new("process.working_directory", "hidden"),
+                Attribute::new("service.instance.id", "instance"),
+                Attribute::new("team", "red"),
+                Attribute::new("team", "blue"),
+            ],
+        };
+        let resource = build(&options, &image());
+        assert_eq!(resource.attributes[0], Attribute::new("service.instance.id", "instance"));
+        for (key, value) in [
+            ("service.name", Value::from("mine")),
+            ("host.name", "other".into()),
+            ("process.pid", 1.into()),
+            ("process.working_directory", "hidden".into()),
+            ("team", "blue".into()),
+        ] {
+            assert_eq!(get(&resource, key), Some(&value), "{key}");
+        }
+        options.service_name = Some("given".into());
+        assert_eq!(get(&build(&options, &image()), "service.name"), Some(&"given".into()));
+    }
+
+    #[test]
+    fn what_is_not_known_is_absent() {
+        let resource = build(&ResourceOptions::default(), &Image::default());
+        let keys: Vec<&str> = resource.attributes.iter().map(|attribute| &*attribute.key).collect();
+        let expected =
+            ["service.instance.id", "service.name", "process.pid", "process.parent_pid", "process.executable.name"];
+        assert_eq!(keys, expected);
+        assert_eq!(get(&resource, "service.name"), Some(&"process".into()));
+    }
+
+    #[test]
+    fn the_name_is_the_executables_without_the_kernels_mark_else_the_processs() {
+        let name = |path: Option<&str>| {
+            let image = Image { executable: path.map(PathBuf::from), name: "comm".into(), ..Image::default() };
+            ImageFacts::new(&image).name
+        };
+        assert_eq!(name(Some("/usr/bin/ls")), "ls");
+        assert_eq!(name(Some("/opt/app (deleted)")), "app");
+        assert_eq!(name(Some("/")), "comm");
+        assert_eq!(name(None), "comm");
+    }
+
+    #[test]
+    fn many_arguments_end_in_dots_and_are_counted() {
+        let image = Image { command_args: vec![vec![b'x'; 1000]; 100], ..Image::default() };
+        let facts = ImageFacts::new(&image);
+        assert_eq!(facts.command_args.len(), 17);
+        assert_eq!(facts.command_args[16], "...");
+        assert_eq!(facts.truncated, 1);
+        let image = Image { command_args: vec![Vec::new(); 1_000_000], ..Image::default() };
+        assert_eq!(ImageFacts::new(&image).command_args.len(), MAX_TEXT + 1);
+    }
+
+    #[test]
+    fn an_instance_id_is_a_uuid_of_its_own() {
+        let trace = TraceId([0xfe; 16]);
+        let ids: std::collections::HashSet<_> =
+            (0..50).flat_map(|pid| (0..50).map(move |count| instance_id(trace, pid, count))).collect();
+        assert_eq!(ids.len(), 2500);
+        for id in ids {
+            let groups: Vec<_> = id.split('-').map(str::len).collect();
+            assert_eq!(groups, [8, 4, 4, 4, 12], "{id}");
+            assert!(id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()), "{id}");
+            assert!(id.as_bytes()[14] == b'8' && b"89ab".contains(&id.as_bytes()[19]), "{id}");
+        }
+        assert_eq!(instance_id(trace, 1, 2), instance_id(trace, 1, 2));
+        assert_ne!(instance_id(trace, 1, 2), instance_id(TraceId([0xfd; 16]), 1, 2));
+    }
+
+    #[test]
+    fn the_containers_id_is_found_in_each_runtimes_form() {
+        let id = "0123456789abcdef".repeat(4);
+        for group in [
+            format!("12:cpu:/docker/{id}\n0::/"),
+            format!("0::/../{id}"),
+            format!("0::/docker/{id}/init.scope"),
+            format!("0::/system.slice/docker-{id}.scope"),
+            format!("0::/kubepods.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{id}.scope"),
+            format!("3:pids:/kubepods/besteffort/pod4f6e7f0c-52f3/{id}"),
+            format!("0::/machine.slice/libpod-{id}.scope/container"),
+        ] {
+            assert_eq!(container_id(&group), Some(&*id), "{group}");
+        }
+        for group in [
+            "0::/".to_owned(),
+            "0::/user.slice/user-1000.slice/session-2.scope".to_owned(),
+            format!("0::/docker/{}", &id[1..]),
+            format!("0::/docker/{}g", &id[1..]),
+            format!("0::/POD{id}"),
+            format!("0::/2-{id}.scope"),
+            String::new(),
+        ] {
+            assert_eq!(container_id(&group), None, "{group}");
+        }
+    }
+
+    #[test]
+    fn long_texts_of_the_user_are_cut_and_counted() {
+        let mut options = ResourceOptions {
+            service_name: Some("s".repeat(MAX_TEXT + 1).into()),
+            detected: vec![Attribute::new("host.id", "short")],
+            user: vec![Attribute::new("long", "x".repeat(20_000)), Attribute::new("number", 5)],
+        };
+        assert_eq!(options.shorten(), 2);
+        assert_eq!(options.shorten(), 0);
+        assert_eq!(options.service_name.as_ref().map(|name| name.len()), Some(MAX_TEXT));
+    }
 }

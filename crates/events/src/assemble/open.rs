@@ -36,10 +36,12 @@ impl OpenSpan {
         OpenSpan { id, start, end: start.saturating_add(1), events: Vec::new(), dropped_events: 0, links }
     }
 
-    /// Sets the start anew, as long as nothing is inside.
+    /// Sets the start anew, as long as nothing has happened.
     pub(super) fn begin(&mut self, start: u64) {
-        self.start = start;
-        self.end = start.saturating_add(1);
+        if self.events.is_empty() {
+            self.start = start;
+            self.end = start.saturating_add(1);
+        }
     }
 
     /// Moves the span to another owner; what stays is of no use.

@@ -1,0 +1,22 @@
+//! What the assembler is told about a run.
+
+use crate::{Clock, ResourceOptions, SpanContext, SpanId, TraceId};
+
+/// What a run looks like.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The trace of a run without `parent`.
+    pub trace_id: TraceId,
+    /// The id of the first process's span, which the launched program is told before it starts.
+    pub root_span_id: SpanId,
+    /// The caller's context: the run joins its trace.
+    pub parent: Option<SpanContext>,
+    /// Whether spans are made at all. If not, calls are still assembled, and spans counted.
+    pub sampled: bool,
+    /// From the events' times to those of spans.
+    pub clock: Clock,
+    /// Names of call spans carry the base name of the file or the peer's port.
+    pub span_names_target: bool,
+    /// What stands on the resources.
+    pub resource: ResourceOptions,
+}

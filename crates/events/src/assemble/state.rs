@@ -1,0 +1,48 @@
+//! What is known of the processes and threads that live.
+
+use super::open::{ImageSpan, ThreadSpan};
+use crate::{Entry, Pid, SpanId, Text, Tid};
+
+pub(super) struct Process {
+    pub(super) parent_pid: Option<Pid>,
+    pub(super) image: ImageSpan,
+    /// The threads that live.
+    pub(super) tids: Vec<Tid>,
+    /// It has, or has had, more than one thread since its last exec.
+    pub(super) threaded: bool,
+    /// Launched, and not yet seen to run the program that it was launched for.
+    pub(super) awaits_exec: bool,
+    /// It has entered a call.
+    pub(super) entered: bool,
+}
+
+pub(super) struct Thread {
+    pub(super) pid: Pid,
+    pub(super) name: Text,
+    pub(super) span: Option<ThreadSpan>,
+    pub(super) call: Option<OpenCall>,
+    /// The image that the call in flight, an exec, has ended: its spans end with that call.
+    pub(super) replaced: Option<Box<Replaced>>,
+    /// The call that `restart_syscall` goes on with.
+    pub(super) interrupted: Option<SpanId>,
+}
+
+pub(super) struct OpenCall {
+    pub(super) id: SpanId,
+    pub(super) parent: SpanId,
+    pub(super) link: Option<SpanId>,
+    pub(super) tid: Tid,
+    pub(super) start: u64,
+    pub(super) entry: Box<Entry>,
+}
+
+pub(super) struct Replaced {
+    pub(super) image: ImageSpan,
+    pub(super) thread: Option<(ThreadSpan, Text)>,
+}
+
+impl Thread {
+    pub(super) fn new(pid: Pid, name: Text) -> Self {
+        Thread { pid, name, span: None, call: None, replaced: None, interrupted: None }
+    }
+}
