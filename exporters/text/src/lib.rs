@@ -1,1 +1,12 @@
-//! Live lines in the style of strace, and the summary table.
+//! What a person reads: live lines in the style of strace, the summary table of `-c`, and the closing line.
+//!
+//! Everything here makes text and writes nothing by itself.
+
+mod closing;
+mod histogram;
+mod lines;
+mod summary;
+
+pub use closing::{Counts, Loss};
+pub use lines::{Ids, Lines, Options, Timestamps};
+pub use summary::Summary;
