@@ -358,7 +358,6 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             self.sink.superseded(at, pid, former_tid);
         }
         let former_name = std::mem::replace(&mut thread.name, name);
-        thread.interrupted = None;
         process.tids = vec![pid];
         let call = thread.call.as_ref().map(|call| call.id);
         let first = std::mem::take(&mut process.awaits_exec) && !std::mem::take(&mut process.threaded);

@@ -21,8 +21,8 @@ pub(crate) fn escape(bytes: &[u8], limit: usize) -> (Text, bool) {
             b'\r' => text.push_str("\\r"),
             b' '..=b'~' => text.push(byte as char),
             _ => {
-                // A following digit would be read as part of a shorter number.
-                let all = bytes.get(index + 1).is_some_and(u8::is_ascii_digit);
+                // A following octal digit would be read as part of a shorter number.
+                let all = matches!(bytes.get(index + 1), Some(b'0'..=b'7'));
                 text.push('\\');
                 for shift in [6, 3, 0] {
                     if all || byte >> shift != 0 || shift == 0 {
@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(escape(b"a\"b\\c\td\ne\x0bf\x0cg\rh", 99).0, "a\\\"b\\\\c\\td\\ne\\vf\\fg\\rh");
         assert_eq!(escape("\u{e9}".as_bytes(), 99).0, "\\303\\251");
         assert_eq!(escape(b"\x00", 99).0, "\\0");
-        assert_eq!(escape(b"\x001", 99).0, "\\0001");
+        assert_eq!(escape(b"\x017\x018", 99).0, "\\0017\\18");
         assert_eq!(escape(b"\x0ax\x0b9\x1b[0m\x7f", 99).0, "\\nx\\v9\\33[0m\\177");
     }
 

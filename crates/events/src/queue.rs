@@ -203,4 +203,82 @@ mod tests {
         let (_sender, receiver) = channel::<u8>(1);
         assert_eq!(receiver.take(Some(Instant::now() + Duration::from_millis(5))), Ok(None));
     }
+
+    /// More than any test takes: whoever waits this long hangs.
+    const FOR_EVER: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn there_is_never_more_in_it_than_its_capacity() {
+        let (sender, receiver) = channel(4);
+        let producer = std::thread::spawn(move || (0..1000).try_for_each(|number| sender.send(number)));
+        let mut batch = VecDeque::new();
+        let mut taken = 0;
+        while receiver.take_all(&mut batch, Duration::from_micros(50)).is_ok() {
+            assert!((1..=4).contains(&batch.len()), "{batch:?}");
+            taken += batch.len();
+            batch.clear();
+        }
+        assert_eq!((taken, producer.join().unwrap()), (1000, Ok(())));
+    }
+
+    #[test]
+    fn what_is_left_can_be_taken_after_the_sender_is_gone() {
+        let (sender, receiver) = channel(4);
+        for number in 1..=3 {
+            sender.send(number).unwrap();
+        }
+        drop(sender);
+        assert_eq!(receiver.take(None), Ok(Some(1)));
+        let mut batch = VecDeque::new();
+        assert_eq!(receiver.take_all(&mut batch, FOR_EVER), Ok(()));
+        assert_eq!(batch, [2, 3]);
+        assert_eq!(receiver.take_all(&mut VecDeque::new(), FOR_EVER), Err(Closed));
+        assert_eq!(receiver.take(Some(Instant::now() + FOR_EVER)), Err(Closed));
+    }
+
+    #[test]
+    fn a_waiting_sender_goes_on_when_there_is_room_and_its_wait_is_measured() {
+        let (sender, receiver) = channel(1);
+        sender.send(1).unwrap();
+        assert_eq!(sender.waited(), Duration::ZERO);
+        let waiting = std::thread::spawn(move || (sender.send(2), sender.waited()));
+        while !receiver.0.lock().sender_waits {
+            std::thread::yield_now();
+        }
+        assert_eq!(receiver.take(None), Ok(Some(1)));
+        assert_eq!(receiver.take(None), Ok(Some(2)));
+        let (sent, waited) = waiting.join().unwrap();
+        assert_eq!(sent, Ok(()));
+        assert!(waited > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_lingering_receiver_wakes_when_it_is_half_full_and_when_the_sender_is_gone() {
+        let (sender, receiver) = channel(8);
+        let producer = std::thread::spawn(move || {
+            (0..4).for_each(|number| sender.send(number).unwrap());
+            sender
+        });
+        let mut batch = VecDeque::new();
+        assert_eq!(receiver.take_all(&mut batch, FOR_EVER), Ok(()));
+        assert_eq!(batch, [0, 1, 2, 3]);
+        let sender = producer.join().unwrap();
+        sender.send(4).unwrap();
+        let producer = std::thread::spawn(move || drop(sender));
+        batch.clear();
+        assert_eq!(receiver.take_all(&mut batch, FOR_EVER), Ok(()));
+        assert_eq!(batch, [4]);
+        producer.join().unwrap();
+    }
+
+    #[test]
+    fn a_sleeping_receiver_wakes_for_one_item() {
+        let (sender, receiver) = channel(8);
+        let taking = std::thread::spawn(move || receiver.take(None));
+        while !sender.0.lock().receiver_idle {
+            std::thread::yield_now();
+        }
+        sender.send(5).unwrap();
+        assert_eq!(taking.join().unwrap(), Ok(Some(5)));
+    }
 }
