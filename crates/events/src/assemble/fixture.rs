@@ -282,7 +282,9 @@ pub(super) fn image(name: &str) -> Image {
         command_args: vec![name.as_bytes().to_vec(), b"-v".to_vec()],
         working_directory: Some(PathBuf::from("/tmp")),
         name: name.to_owned(),
-        ..Image::default()
+        vpid: Some(7),
+        user_id: Some(1000),
+        cgroup: Some(format!("0::/docker/{}", "ab".repeat(32))),
     }
 }
 

@@ -548,3 +548,49 @@ fn a_run_without_events_makes_nothing() {
     assert!(done.spans.is_empty());
     assert_eq!(done.totals, Totals::default());
 }
+
+#[test]
+fn the_documentation_lists_every_name_and_no_other() {
+    let mut run = Run::launched(super::Options { resource: everything(), ..options() });
+    run.leave(13, 100, 0);
+    run.signal(14, 999, 15);
+    (0..130).for_each(|at| run.signal(15 + at, 100, 15));
+    run.call(200, 100, OPENAT, -2);
+    run.call(210, 100, CONNECT, 0);
+    let mut foreign = entry(OPENAT);
+    (foreign.abi, foreign.arguments[1]) = (Abi::I386, 20_000);
+    run.event(220, 100, EventKind::Entered(Box::new(foreign)));
+    run.thread(221, 100, 101, None);
+    run.exit(222, 100, ExitStatus::Exited(1));
+    let done = run.finish();
+
+    let mut made: Vec<&str> = Vec::new();
+    for span in &done.spans {
+        made.extend(keys(span));
+        made.extend(span.events.iter().flat_map(|event| &event.attributes).map(|attribute| &*attribute.key));
+        made.extend(span.resource.attributes.iter().map(|attribute| &*attribute.key));
+    }
+    for key in &mut made {
+        if key.starts_with("syscall.arg.") {
+            *key = "syscall.arg.NAME";
+        }
+    }
+    made.retain(|key| *key != "host.name" && *key != "team");
+    // The first column of the tables: names in backquotes, without a star.
+    let page = include_str!("../../../../docs/spans.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let mut documented: Vec<&str> = rows.map(|(name, _)| name).filter(|name| !name.contains('*')).collect();
+    for names in [&mut made, &mut documented] {
+        names.sort_unstable();
+        names.dedup();
+    }
+    assert_eq!(made, documented);
+}
+
+fn everything() -> crate::ResourceOptions {
+    crate::ResourceOptions {
+        service_name: None,
+        detected: vec![Attribute::new("host.name", "box")],
+        user: vec![Attribute::new("team", "blue")],
+    }
+}
