@@ -98,7 +98,7 @@ impl Display for Count<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let digits = self.0.to_string();
         for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index) % 3 == 0 {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
                 out.write_str(",")?;
             }
             write!(out, "{digit}")?;

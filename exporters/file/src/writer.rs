@@ -1,0 +1,305 @@
+//! The writer: gathers spans into lines, and writes each line with one call.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use renacer_events::{Resource, Span};
+
+use crate::open::{CreateOptions, create, create_numbered};
+use crate::{Error, encode};
+
+/// The most spans in a line.
+const MAX_SPANS: u64 = 500;
+/// The Collector's `otlpjsonfile` receiver loses a line of more bytes than this, its newline included.
+const MAX_LINE: usize = 1_048_576;
+/// How long a span may wait for its line to fill.
+const MAX_DELAY: Duration = Duration::from_millis(200);
+
+const HEAD: &[u8] = b"{\"resourceSpans\":[";
+const TAIL: &[u8] = b"]}\n";
+
+/// Writes spans to a local file as OTLP JSON lines: one `TracesData` a line, at most 500 spans and 1 MiB.
+///
+/// A line that cannot be written is lost, whole: its spans are counted, and no part of it stays in the file.
+#[derive(Debug)]
+pub struct Writer {
+    path: PathBuf,
+    target: Target,
+    /// The spans of the next line, by resource.
+    groups: Vec<Group>,
+    /// Where the group of a resource is.
+    group_of: HashMap<usize, usize>,
+    /// The group of the span before, which most likely is that of the next one, too.
+    latest: usize,
+    /// Spans in `groups`.
+    pending: u64,
+    /// Bytes that the line will have at most.
+    length: usize,
+    /// When the line is due.
+    due: Option<Instant>,
+    /// Where a span is put together.
+    span: Vec<u8>,
+    /// Where a line is put together.
+    line: Vec<u8>,
+    /// Memory for the next group.
+    spare: Vec<u8>,
+    /// Whether a failure was told.
+    told: bool,
+    written: u64,
+    lost: u64,
+    shortened: u64,
+}
+
+#[derive(Debug)]
+enum Target {
+    Open(File),
+    /// To be created with the first line.
+    Lazy,
+    /// Could not be created.
+    Failed,
+}
+
+#[derive(Debug)]
+struct Group {
+    resource: Arc<Resource>,
+    /// The resource's object up to where it ends, but for what closes it.
+    bytes: Vec<u8>,
+    spans: u64,
+}
+
+impl Writer {
+    /// Creates the file at once, with mode 0600. `/dev/null` and other character devices, named pipes, `/dev/stdout` and
+    /// `/dev/fd/N` can be written to as well.
+    pub fn create(path: impl Into<PathBuf>, options: CreateOptions) -> Result<Self, Error> {
+        let path = path.into();
+        let file = create(&path, options)?;
+        Ok(Writer::new(path, Target::Open(file)))
+    }
+
+    /// A file that is created, with mode 0600, when there is a span to be written, and never otherwise. When its name is taken
+    /// by then, a number is put into it; `path` tells the name that it got.
+    pub fn create_lazily(path: impl Into<PathBuf>) -> Self {
+        Writer::new(path.into(), Target::Lazy)
+    }
+
+    fn new(path: PathBuf, target: Target) -> Self {
+        Writer {
+            path,
+            target,
+            groups: Vec::new(),
+            group_of: HashMap::new(),
+            latest: 0,
+            pending: 0,
+            length: HEAD.len() + TAIL.len(),
+            due: None,
+            span: Vec::new(),
+            line: Vec::new(),
+            spare: Vec::new(),
+            told: false,
+            written: 0,
+            lost: 0,
+            shortened: 0,
+        }
+    }
+
+    /// Adds spans, and writes each line that is full or due. The first failure of the file is returned, later ones are only
+    /// counted; all spans are taken in any case.
+    pub fn write(&mut self, spans: &[Span]) -> Result<(), Error> {
+        let mut result = Ok(());
+        for span in spans {
+            result = result.and(self.add(span));
+        }
+        if self.pending > 0 {
+            let now = Instant::now();
+            self.due.get_or_insert(now + MAX_DELAY);
+            result = result.and(self.tick(now));
+        }
+        result
+    }
+
+    /// Writes what has waited for 200 ms.
+    pub fn tick(&mut self, now: Instant) -> Result<(), Error> {
+        if self.due.is_some_and(|due| due <= now) { self.flush() } else { Ok(()) }
+    }
+
+    /// When `tick` has something to do, if no further span comes.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Writes all that was added.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.due = None;
+        if self.pending == 0 {
+            return Ok(());
+        }
+        self.line.clear();
+        self.line.extend_from_slice(HEAD);
+        for (index, group) in self.groups.iter().enumerate() {
+            if index > 0 {
+                self.line.push(b',');
+            }
+            self.line.extend_from_slice(&group.bytes);
+            self.line.extend_from_slice(encode::CLOSE_RESOURCE);
+        }
+        self.line.extend_from_slice(TAIL);
+        debug_assert!(self.line.len() <= self.length);
+        // To allocate a large piece of memory for each line would cost more than to fill it.
+        let largest = self.groups.drain(..).map(|group| group.bytes).max_by_key(Vec::capacity);
+        self.spare = largest.unwrap_or_default();
+        self.group_of.clear();
+        self.latest = 0;
+        self.length = HEAD.len() + TAIL.len();
+        let spans = std::mem::take(&mut self.pending);
+        match self.write_line() {
+            Ok(()) => {
+                self.written += spans;
+                Ok(())
+            }
+            Err(error) => {
+                self.lost += spans;
+                if std::mem::replace(&mut self.told, true) { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    /// Where the spans are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Spans that are in the file.
+    pub fn spans_written(&self) -> u64 {
+        self.written
+    }
+
+    /// Spans that could not be written.
+    pub fn spans_lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Attributes, events and links that were left out because their span or resource would not have fitted into a line.
+    /// A resource's count once for each line that it is in.
+    pub fn parts_left_out(&self) -> u64 {
+        self.shortened
+    }
+
+    fn add(&mut self, span: &Span) -> Result<(), Error> {
+        let mut result = Ok(());
+        self.span.clear();
+        self.shortened += encode::span(&mut self.span, span);
+        let mut group = self.group(&span.resource);
+        let mut new = None;
+        let mut needed = self.span.len() + 1;
+        if group.is_none() {
+            let opened = self.open_group(&span.resource);
+            needed += opened.bytes.len() + encode::CLOSE_RESOURCE.len() + 1;
+            new = Some(opened);
+        }
+        if self.pending == MAX_SPANS || self.length + needed > MAX_LINE {
+            result = self.flush();
+            group = None;
+        }
+        let index = match group {
+            Some(index) => index,
+            None => {
+                let new = new.unwrap_or_else(|| self.open_group(&span.resource));
+                self.length += new.bytes.len() + encode::CLOSE_RESOURCE.len() + 1;
+                self.group_of.insert(Arc::as_ptr(&new.resource).addr(), self.groups.len());
+                self.groups.push(new);
+                self.groups.len() - 1
+            }
+        };
+        self.latest = index;
+        let group = &mut self.groups[index];
+        if group.spans > 0 {
+            group.bytes.push(b',');
+        }
+        group.bytes.extend_from_slice(&self.span);
+        group.spans += 1;
+        self.length += self.span.len() + 1;
+        self.pending += 1;
+        result
+    }
+
+    /// The group of a resource in the next line, if it has one.
+    fn group(&self, resource: &Arc<Resource>) -> Option<usize> {
+        if self.groups.get(self.latest).is_some_and(|group| Arc::ptr_eq(&group.resource, resource)) {
+            return Some(self.latest);
+        }
+        // The groups keep their resources alive, so an address stands for one resource only.
+        self.group_of.get(&Arc::as_ptr(resource).addr()).copied()
+    }
+
+    fn open_group(&mut self, resource: &Arc<Resource>) -> Group {
+        let mut bytes = std::mem::take(&mut self.spare);
+        bytes.clear();
+        self.shortened += encode::open_resource(&mut bytes, resource);
+        Group { resource: resource.clone(), bytes, spans: 0 }
+    }
+
+    fn write_line(&mut self) -> Result<(), Error> {
+        if let Target::Lazy = self.target {
+            match create_numbered(&self.path) {
+                Ok((file, path)) => {
+                    self.path = path;
+                    self.target = Target::Open(file);
+                }
+                Err(error) => {
+                    self.target = Target::Failed;
+                    return Err(error);
+                }
+            }
+        }
+        match &mut self.target {
+            Target::Open(file) => {
+                write_whole(file, &self.line).map_err(|source| Error::Write { path: self.path.clone(), source })
+            }
+            // The error was told when it could not be created.
+            Target::Lazy | Target::Failed => {
+                Err(Error::Write { path: self.path.clone(), source: ErrorKind::NotFound.into() })
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Whoever wants to know has called `flush`.
+        let _ = self.flush();
+    }
+}
+
+/// Writes all of `line`, or nothing of it where the file can be shortened.
+fn write_whole(file: &mut File, line: &[u8]) -> io::Result<()> {
+    let mut done = 0;
+    while done < line.len() {
+        match file.write(&line[done..]) {
+            Ok(0) => return Err(undo(file, done, ErrorKind::WriteZero.into())),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(undo(file, done, error)),
+        }
+    }
+    Ok(())
+}
+
+/// Takes back the first `done` bytes of a line, if they are the last ones in a regular file.
+fn undo(file: &mut File, done: usize, error: io::Error) -> io::Error {
+    if done > 0
+        && let Ok(metadata) = file.metadata()
+        && metadata.is_file()
+        && let Ok(end) = file.stream_position()
+        && metadata.len() == end
+        && let Some(start) = end.checked_sub(done as u64)
+        && file.set_len(start).is_ok()
+    {
+        // Without O_APPEND (an inherited descriptor), the next line would follow a gap.
+        let _ = file.seek(SeekFrom::Start(start));
+    }
+    error
+}
