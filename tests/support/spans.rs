@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// A span as it stands in the file.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Span {
     pub trace_id: String,
     pub span_id: String,
@@ -64,20 +64,30 @@ impl Trace {
     pub fn read(path: &Path) -> Trace {
         let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(text.is_empty() || text.ends_with('\n'), "the last line is not whole");
-        let mut spans = Vec::new();
+        let mut trace = Trace { spans: Vec::new() };
         for line in text.lines() {
             assert!(line.len() < 1 << 20, "a line of {} bytes", line.len());
-            let data: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-            for resource in array(&data, "resourceSpans") {
-                let attributes = attributes(&resource["resource"]);
-                let instance = attributes["service.instance.id"].as_str().expect("service.instance.id").to_owned();
-                for scope in array(resource, "scopeSpans") {
-                    assert_eq!(scope["scope"]["name"], "renacer");
-                    spans.extend(array(scope, "spans").iter().map(|span| read_span(span, &instance)));
-                }
+            trace.add(&serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
+        }
+        trace
+    }
+
+    /// The spans of one `TracesData`, as a server gives it.
+    pub fn from_data(data: &Value) -> Trace {
+        let mut trace = Trace { spans: Vec::new() };
+        trace.add(data);
+        trace
+    }
+
+    fn add(&mut self, data: &Value) {
+        for resource in array(data, "resourceSpans") {
+            let attributes = attributes(&resource["resource"]);
+            let instance = attributes["service.instance.id"].as_str().expect("service.instance.id").to_owned();
+            for scope in array(resource, "scopeSpans") {
+                assert_eq!(scope["scope"]["name"], "renacer");
+                self.spans.extend(array(scope, "spans").iter().map(|span| read_span(span, &instance)));
             }
         }
-        Trace { spans }
     }
 
     /// Spans of one kind.

@@ -1,0 +1,190 @@
+//! Spans on their way through other receivers: the OpenTelemetry Collector, over OTLP and as a reader of local files, rotel,
+//! and a parser that takes only what Google's protobuf library finds valid.
+
+mod peers;
+mod support;
+
+use std::collections::BTreeSet;
+
+use peers::subject::Subject;
+use peers::{Collector, Jaeger, Protocol, Rotel, Sink, built};
+use support::spans::Trace;
+use support::{available, wait_until};
+
+fn ids(trace: &Trace) -> BTreeSet<String> {
+    trace.spans.iter().map(|span| span.span_id.clone()).collect()
+}
+
+/// The trace as Jaeger has it once the Collector has handed over as many spans as there are.
+fn handed_over(jaeger: &Jaeger, file: &Trace) -> Trace {
+    let mut stored = None;
+    wait_until("the Collector to hand over all spans", || {
+        stored = jaeger.trace(&file.spans[0].trace_id).filter(|stored| stored.spans.len() >= file.spans.len());
+        stored.is_some()
+    });
+    stored.expect("it is there")
+}
+
+/// Traces a program once per protocol, then has the Collector read the last run's local file into a Jaeger of its own.
+fn passes_whole(mut subject: Subject) {
+    let jaeger = Jaeger::start();
+    let (_collector, endpoints) = Collector::receiving(&jaeger);
+    for protocol in Protocol::ALL {
+        let file = subject.trace_with_file(&endpoints.options(protocol));
+        let stored = handed_over(&jaeger, &file);
+        assert_eq!(stored.faults(), [""; 0], "{protocol:?}");
+        assert_eq!(ids(&stored), ids(&file), "{protocol:?}");
+        subject.assert_counts(&stored.counts());
+    }
+
+    let path = subject.file("trace.otlp.jsonl");
+    let file = Trace::read(&path);
+    let jaeger = Jaeger::start();
+    let _collector = Collector::reading(&jaeger, &path);
+    let stored = handed_over(&jaeger, &file);
+    assert_eq!(stored.faults(), [""; 0]);
+    assert_eq!(ids(&stored), ids(&file));
+    subject.assert_counts(&stored.counts());
+}
+
+/// Whether the Collector, Jaeger, strace and the program itself are there.
+fn ready(tools: &[&str]) -> bool {
+    built(&["jaeger", "otelcol"]) && available(&[&["strace"], tools].concat())
+}
+
+#[test]
+fn counts_threads() {
+    if ready(&["cc"]) {
+        passes_whole(Subject::threads());
+    }
+}
+
+#[test]
+fn counts_forks() {
+    if ready(&["cc"]) {
+        passes_whole(Subject::forks());
+    }
+}
+
+#[test]
+fn counts_shell() {
+    if ready(&[]) {
+        passes_whole(Subject::shell());
+    }
+}
+
+#[test]
+fn counts_ls() {
+    if ready(&[]) {
+        passes_whole(Subject::ls());
+    }
+}
+
+#[test]
+fn counts_bash() {
+    if ready(&["bash"]) {
+        passes_whole(Subject::bash());
+    }
+}
+
+#[test]
+fn counts_python() {
+    if ready(&["python3"]) {
+        passes_whole(Subject::python());
+    }
+}
+
+#[test]
+fn counts_git() {
+    if ready(&["git"]) {
+        passes_whole(Subject::git());
+    }
+}
+
+#[test]
+fn counts_gcc() {
+    if ready(&["gcc"]) {
+        passes_whole(Subject::gcc());
+    }
+}
+
+/// A request with one span, in protobuf, made by hand: its name, and the byte that its ids consist of.
+fn request(name: &[u8], id: u8) -> Vec<u8> {
+    let field = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
+    let time = |number: u8, value: u64| [&[number << 3 | 1][..], &value.to_le_bytes()].concat();
+    let span = [
+        field(1, &[id; 16]),
+        field(2, &[id; 8]),
+        field(5, name),
+        time(7, 1_700_000_000_000_000_000),
+        time(8, 1_700_000_000_000_000_001),
+    ];
+    let attribute = [field(1, b"service.instance.id"), field(2, &field(1, b"by hand"))].concat();
+    let scope = [field(1, &field(1, b"renacer")), field(2, &span.concat())].concat();
+    field(1, &[field(1, &field(1, &attribute)), field(2, &scope)].concat())
+}
+
+#[test]
+fn strict_peers_refuse_what_lenient_ones_take() {
+    if !built(&["jaeger", "otelcol", "venv"]) {
+        return;
+    }
+    let (jaeger, rotel, sink) = (Jaeger::start(), Rotel::start(), Sink::start());
+    let (_collector, collector) = Collector::receiving(&jaeger);
+    let send = |name, id| {
+        let body = request(name, id);
+        [collector, rotel.otlp, sink.otlp].map(|peer| peer.post("application/x-protobuf", &body))
+    };
+    assert_eq!(send(b"caf\xe9", 0x11), [200, 400, 400]);
+    assert_eq!(rotel.errors().len(), 1);
+    assert_eq!(sink.refusals().len(), 1);
+
+    assert_eq!(send("café".as_bytes(), 0x22), [200, 200, 200]);
+    let taken = BTreeSet::from(["22".repeat(8)]);
+    assert_eq!(sink.span_ids(), taken);
+    wait_until("rotel to print it", || rotel.span_ids() == taken);
+    let mut stored = None;
+    wait_until("the span in Jaeger", || {
+        stored = jaeger.trace(&"22".repeat(16));
+        stored.is_some()
+    });
+    assert_eq!(stored.expect("it is there").spans[0].name, "café");
+}
+
+/// A program whose file names, arguments, links and thread names are bytes that are no text.
+fn names() -> Subject {
+    Subject::varying([support::program("names")])
+}
+
+#[test]
+fn names_that_are_no_text_reach_jaeger() {
+    if ready(&["cc"]) {
+        passes_whole(names());
+    }
+}
+
+#[test]
+fn names_that_are_no_text_are_taken_by_rotel() {
+    if !(built(&["venv"]) && available(&["cc"])) {
+        return;
+    }
+    for protocol in Protocol::ALL {
+        let rotel = Rotel::start();
+        let file = names().trace_with_file(&rotel.otlp.options(protocol));
+        wait_until("rotel to print all spans", || rotel.span_ids() == ids(&file) || !rotel.errors().is_empty());
+        assert_eq!(rotel.errors(), [""; 0], "{protocol:?}");
+    }
+}
+
+#[test]
+fn names_that_are_no_text_are_valid_protobuf_and_json() {
+    if !(built(&["venv"]) && available(&["cc"])) {
+        return;
+    }
+    for protocol in [Protocol::HttpProtobuf, Protocol::HttpJson] {
+        let sink = Sink::start();
+        let file = names().trace_with_file(&sink.otlp.options(protocol));
+        assert!(sink.refusals().is_empty(), "{protocol:?}: {:?}", sink.refusals());
+        assert_eq!(sink.span_ids(), ids(&file), "{protocol:?}");
+    }
+}
