@@ -205,7 +205,8 @@ fn dropped_count(out: &mut Vec<u8>, key: &str, count: u64) {
 
 /// The longest beginning of `text` that is no longer than `length` bytes.
 fn cut(text: &str, length: usize) -> &str {
-    &text[..text.floor_char_boundary(length)]
+    let end = (0..=length.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// What stands for each byte inside a JSON string: itself (0), `\` and this letter, or `\u00` and two digits (`u`).

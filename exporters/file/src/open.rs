@@ -25,6 +25,10 @@ pub struct CreateOptions {
 /// Opens `path` for writing. Besides new files, character devices (`/dev/null`, a terminal), named pipes and descriptors that
 /// are open already (`/dev/stdout`, `/dev/fd/3`) can be written to.
 pub(crate) fn create(path: &Path, options: CreateOptions) -> Result<File, Error> {
+    create_within(READER_WAIT, path, options)
+}
+
+fn create_within(reader_wait: Duration, path: &Path, options: CreateOptions) -> Result<File, Error> {
     let failed = |source| Error::Open { path: path.to_owned(), source };
     if let Some(file) = open_already(path) {
         return file.map_err(failed);
@@ -46,7 +50,7 @@ pub(crate) fn create(path: &Path, options: CreateOptions) -> Result<File, Error>
     } else if kind.is_char_device() {
         reopen(libc::O_NOCTTY).map_err(failed)
     } else if kind.is_fifo() {
-        let deadline = Instant::now() + READER_WAIT;
+        let deadline = Instant::now() + reader_wait;
         loop {
             match reopen(libc::O_NONBLOCK) {
                 // With a reader there, this does not wait; the descriptor that holds it open is dropped only then.
@@ -127,4 +131,18 @@ pub(crate) fn read(path: &Path) -> Result<File, Error> {
         return Err(Error::NotAFile { path: path.to_owned(), kind: "directory" });
     }
     File::open(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_no_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = create_within(Duration::from_millis(20), &pipe, CreateOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::NoReader { .. }), "{error}");
+    }
 }

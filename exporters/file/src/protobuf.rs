@@ -12,28 +12,32 @@ const FIXED64: u32 = 1;
 const LENGTH_DELIMITED: u32 = 2;
 const FIXED32: u32 = 5;
 
-/// Appends the fields of a message to `out`. What the JSON form of OTLP does not allow (names of enumerations) is replaced in
-/// `json` by what it does allow. Fails with what is wrong, and leaves `out` in any state then.
+/// Appends the fields of a message to `out`. What the JSON form of OTLP does not allow (names of enumerations, nulls) is replaced
+/// in `json` by what it does allow. Fails with what is wrong, and leaves `out` in any state then.
 pub(crate) fn encode(json: &mut Value, message: &Message, out: &mut Vec<u8>) -> Result<(), String> {
     let json = match json {
         Value::Object(json) => json,
         Value::Null => return required(&Map::new(), message),
         _ => return Err("is no object".to_owned()),
     };
+    // The same as absent, but not every collector knows that.
+    json.retain(|_, value| !value.is_null());
     required(json, message)?;
     for (name, value) in json {
         let Some(field) = message.0.iter().find(|field| field.name == name) else { continue };
         let result = match (field.repeated, value) {
-            (_, Value::Null) => Ok(()),
             (true, Value::Array(values)) => values.iter_mut().try_for_each(|value| self::field(value, field, out)),
             (true, _) => Err("is no array".to_owned()),
             (false, value) => self::field(value, field, out),
         };
-        result.map_err(
-            |error| if error.starts_with('.') { format!(".{name}{error}") } else { format!(".{name} {error}") },
-        )?;
+        result.map_err(|error| within(&format!(".{name}"), &error))?;
     }
     Ok(())
+}
+
+/// An error with the place where it is in front.
+pub(crate) fn within(place: &str, error: &str) -> String {
+    format!("{place}{}{error}", if error.starts_with('.') { "" } else { " " })
 }
 
 /// Appends a field whose value is known already.
@@ -44,7 +48,7 @@ pub(crate) fn length_delimited(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn required(json: &Map<String, Value>, message: &Message) -> Result<(), String> {
-    let missing = |field: &&Field| matches!(field.kind, Kind::Id(_)) && json.get(field.name).is_none_or(Value::is_null);
+    let missing = |field: &&Field| matches!(field.kind, Kind::Id(_)) && !json.contains_key(field.name);
     message.0.iter().find(missing).map_or(Ok(()), |field| Err(format!(".{} is missing", field.name)))
 }
 
@@ -219,6 +223,18 @@ mod tests {
             assert_eq!(number(text), Ok(value), "{text}");
         }
         for text in ["1.5", "\"\"", "\"x\"", "true", "[]", "1e300", "\"NaN\""] {
+            assert!(number(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_in_all_their_forms() {
+        let number = |text: &str| double(&serde_json::from_str(text).unwrap());
+        assert!(number("\"NaN\"").unwrap().is_nan());
+        for (text, value) in [("3", 3.0), ("\"-0.5\"", -0.5), ("\"-Infinity\"", f64::NEG_INFINITY)] {
+            assert_eq!(number(text), Ok(value), "{text}");
+        }
+        for text in ["\"inf\"", "\"\"", "true", "\"1e999\""] {
             assert!(number(text).is_err(), "{text}");
         }
     }

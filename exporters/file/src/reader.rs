@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::protobuf::{self, length_delimited};
+use crate::protobuf::{self, length_delimited, within};
 use crate::schema::{RESOURCE, SCOPE, SPAN};
 use crate::{Error, LineError, open};
 
@@ -212,7 +212,7 @@ fn requests(line: &[u8], encoding: Encoding, max_bytes: usize) -> Result<Line, S
 fn span(raw: &RawValue, encoding: Encoding) -> Result<Vec<u8>, String> {
     let mut json: Value = serde_json::from_str(raw.get()).map_err(|error| format!("a span is no JSON: {error}"))?;
     let mut bytes = Vec::new();
-    protobuf::encode(&mut json, &SPAN, &mut bytes).map_err(|error| format!("span{error}"))?;
+    protobuf::encode(&mut json, &SPAN, &mut bytes).map_err(|error| within("span", &error))?;
     Ok(match encoding {
         Encoding::Protobuf => bytes,
         Encoding::Json => json.to_string().into_bytes(),
@@ -232,7 +232,7 @@ impl Head {
     ) -> Result<Self, String> {
         let mut json = json.unwrap_or(Value::Null);
         let mut bytes = Vec::new();
-        protobuf::encode(&mut json, message, &mut bytes).map_err(|error| format!("{name}{error}"))?;
+        protobuf::encode(&mut json, message, &mut bytes).map_err(|error| within(name, &error))?;
         let mut head = Vec::new();
         match encoding {
             Encoding::Protobuf => {

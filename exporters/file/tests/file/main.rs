@@ -1,0 +1,5 @@
+//! The writer and the reader with real files, and with the generated OTLP types as a judge.
+
+mod reader;
+mod spans;
+mod writer;
