@@ -41,6 +41,18 @@ pub fn escape(out: &mut String, bytes: &[u8]) {
     }
 }
 
+/// Appends `bytes` between double quotes, each as a hexadecimal escape.
+pub fn quote_hex(out: &mut String, bytes: &[u8]) {
+    out.push('"');
+    for byte in bytes {
+        out.push_str("\\x");
+        for digit in [byte >> 4, byte & 15] {
+            out.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+    out.push('"');
+}
+
 /// Appends a string that ends at its first NUL, as in a fixed-size array: all of `bytes` if there is none.
 pub fn quote_until_nul(out: &mut String, bytes: &[u8]) {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
@@ -77,7 +89,7 @@ mod tests {
     fn letters_stand_for_the_usual_control_characters() {
         assert_eq!(
             quoted(b"\x01\x02\x06\x07\x08\t\n\x0b\x0c\r\x0e\x1f !\"#[\\]~\x7f"),
-            r#""\1\2\6\7\10\t\n\v\f\r\16\37 !\"#[\\]~\177""#
+            r##""\1\2\6\7\10\t\n\v\f\r\16\37 !\"#[\\]~\177""##
         );
         assert_eq!(quoted(b""), r#""""#);
     }

@@ -1,0 +1,49 @@
+//! The descriptions of all calls that are known by hand.
+
+mod control;
+mod file;
+mod io;
+mod ipc;
+mod memory;
+mod poll;
+mod process;
+mod signal;
+mod socket;
+mod structures;
+mod time;
+
+use renacer_events::{Abi, Peer};
+
+use super::spec::Spec;
+use super::view::Observed;
+
+/// All descriptions.
+pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
+    let families = [
+        control::CALLS,
+        file::CALLS,
+        io::CALLS,
+        ipc::CALLS,
+        memory::CALLS,
+        poll::CALLS,
+        process::CALLS,
+        signal::CALLS,
+        socket::CALLS,
+        time::CALLS,
+    ];
+    families.into_iter().flatten()
+}
+
+/// The description for an ABI, where a call's registers are in another order there.
+pub(crate) fn variant(spec: &'static Spec, abi: Abi) -> &'static Spec {
+    match (spec.name, abi) {
+        ("clone", Abi::I386 | Abi::Aarch64) => &process::CLONE_BACKWARDS,
+        ("mmap", Abi::I386) => &memory::OLD_MMAP_CALL,
+        _ => spec,
+    }
+}
+
+/// The other end of a socket, as a call's own arguments tell it.
+pub(crate) fn told_peer(observed: &Observed<'_>) -> Option<Peer> {
+    socket::told_peer(observed)
+}

@@ -1,0 +1,223 @@
+//! What the descriptors of each process refer to, and where its relative paths start.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use renacer_events::{DescriptorTarget, OpenDescriptor, Peer, ProcessStarted, Text};
+
+use crate::decode::quote::escape;
+
+/// What a descriptor refers to. All copies of a descriptor share it.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A file, or an object with a name like `anon_inode:[eventpoll]`: its name in bytes, and escaped.
+    File(Vec<u8>, Text),
+    /// A socket, with what is known of its ends.
+    Socket(Mutex<Peer>),
+}
+
+impl Target {
+    /// A file or a named object.
+    pub(crate) fn file(name: Vec<u8>) -> Arc<Target> {
+        let mut text = String::new();
+        escape(&mut text, &name);
+        Arc::new(Target::File(name, text.into()))
+    }
+
+    /// A socket.
+    pub(crate) fn socket(peer: Peer) -> Arc<Target> {
+        Arc::new(Target::Socket(Mutex::new(peer)))
+    }
+}
+
+/// A descriptor.
+#[derive(Clone, Debug)]
+pub(crate) struct Descriptor {
+    pub(crate) target: Arc<Target>,
+    pub(crate) close_on_exec: bool,
+}
+
+type Files = HashMap<i32, Descriptor>;
+
+/// The descriptors and the working directory of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Process {
+    files: Arc<Mutex<Files>>,
+    directory: Option<Vec<u8>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every critical section leaves a consistent value behind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Process {
+    /// A process that was not forked by one that is known.
+    pub(crate) fn new(started: &ProcessStarted) -> Self {
+        let mut process = Process::default();
+        process.adopt(started);
+        process
+    }
+
+    /// A forked process: with its parent's descriptors or a copy of them.
+    pub(crate) fn forked(parent: &Process, shares_descriptors: bool, started: &ProcessStarted) -> Self {
+        let files = match shares_descriptors {
+            true => parent.files.clone(),
+            false => Arc::new(Mutex::new(lock(&parent.files).clone())),
+        };
+        let mut process = Process { files, directory: parent.directory.clone() };
+        process.adopt(started);
+        process
+    }
+
+    fn adopt(&mut self, started: &ProcessStarted) {
+        if let Some(directory) = &started.image.working_directory {
+            self.directory = Some(directory.as_os_str().as_encoded_bytes().to_vec());
+        }
+        for OpenDescriptor { number, target, close_on_exec } in &started.descriptors {
+            let target = match target {
+                DescriptorTarget::Path(path) => Target::file(path.clone()),
+                DescriptorTarget::Socket(peer) => Target::socket(peer.clone()),
+            };
+            self.open(*number, target, *close_on_exec);
+        }
+    }
+
+    /// Runs a new program: descriptors marked so are closed, and the table is no longer shared.
+    pub(crate) fn exec(&mut self) {
+        let mut files = lock(&self.files).clone();
+        files.retain(|_, descriptor| !descriptor.close_on_exec);
+        self.files = Arc::new(Mutex::new(files));
+    }
+
+    /// No longer shares its table.
+    pub(crate) fn unshare(&mut self) {
+        let files = lock(&self.files).clone();
+        self.files = Arc::new(Mutex::new(files));
+    }
+
+    /// A descriptor now refers to `target`.
+    pub(crate) fn open(&mut self, number: i32, target: Arc<Target>, close_on_exec: bool) {
+        lock(&self.files).insert(number, Descriptor { target, close_on_exec });
+    }
+
+    /// A descriptor is closed.
+    pub(crate) fn close(&mut self, number: i32) {
+        lock(&self.files).remove(&number);
+    }
+
+    /// The descriptors from `first` to `last` are closed, or marked to be closed by exec.
+    pub(crate) fn close_range(&mut self, first: u32, last: u32, only_mark: bool) {
+        let range = first..=last;
+        let mut files = lock(&self.files);
+        if only_mark {
+            for (number, descriptor) in files.iter_mut() {
+                descriptor.close_on_exec |= range.contains(&(*number as u32));
+            }
+        } else {
+            files.retain(|number, _| !range.contains(&(*number as u32)));
+        }
+    }
+
+    /// A descriptor is marked to be closed by exec, or no longer.
+    pub(crate) fn mark(&mut self, number: i32, close_on_exec: bool) {
+        if let Some(descriptor) = lock(&self.files).get_mut(&number) {
+            descriptor.close_on_exec = close_on_exec;
+        }
+    }
+
+    /// `copy` now refers to what `number` refers to; if that is unknown, so is what the copy refers to.
+    pub(crate) fn duplicate(&mut self, number: i32, copy: i32, close_on_exec: bool) {
+        let mut files = lock(&self.files);
+        match files.get(&number).map(|descriptor| descriptor.target.clone()) {
+            Some(target) => {
+                files.insert(copy, Descriptor { target, close_on_exec });
+            }
+            None => {
+                files.remove(&copy);
+            }
+        }
+    }
+
+    /// What a descriptor refers to, if that is known.
+    pub(crate) fn target(&self, number: i32) -> Option<Arc<Target>> {
+        lock(&self.files).get(&number).map(|descriptor| descriptor.target.clone())
+    }
+
+    /// Changes what is known of a socket's ends.
+    pub(crate) fn update_socket(&mut self, number: i32, change: impl FnOnce(&mut Peer)) {
+        match self.target(number).as_deref() {
+            Some(Target::Socket(peer)) => change(&mut lock(peer)),
+            Some(Target::File(..)) => {}
+            None => {
+                let mut peer = Peer::default();
+                change(&mut peer);
+                self.open(number, Target::socket(peer), false);
+            }
+        }
+    }
+
+    /// What is known of a socket's ends.
+    pub(crate) fn socket(&self, number: i32) -> Option<Peer> {
+        match self.target(number)?.as_ref() {
+            Target::Socket(peer) => Some(lock(peer).clone()),
+            Target::File(..) => None,
+        }
+    }
+
+    /// The absolute path behind a descriptor, escaped.
+    pub(crate) fn path(&self, number: i32) -> Option<Text> {
+        match lock(&self.files).get(&number)?.target.as_ref() {
+            Target::File(name, text) if name.starts_with(b"/") => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// Calls `use_name` with the escaped name of what a descriptor refers to, if it has one.
+    pub(crate) fn with_name(&self, number: i32, use_name: impl FnOnce(&str)) {
+        match self.target(number).as_deref() {
+            Some(Target::File(_, text)) => use_name(text),
+            Some(Target::Socket(peer)) => {
+                if let Some(name) = &lock(peer).name {
+                    use_name(name);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The working directory, if it is known.
+    pub(crate) fn directory(&self) -> Option<&[u8]> {
+        self.directory.as_deref()
+    }
+
+    /// The working directory changed; none if it is no longer known.
+    pub(crate) fn change_directory(&mut self, directory: Option<Vec<u8>>) {
+        self.directory = directory;
+    }
+
+    /// `path` made absolute: joined to the directory behind `directory` (the working directory if none). `..` is left as it stands.
+    pub(crate) fn absolute(&self, directory: Option<i32>, path: &[u8]) -> Option<Vec<u8>> {
+        if path.starts_with(b"/") {
+            return Some(path.to_vec());
+        }
+        let target = directory.and_then(|number| self.target(number));
+        let base: &[u8] = match (directory, target.as_deref()) {
+            (None, _) => self.directory.as_deref()?,
+            (Some(_), Some(Target::File(name, _))) if name.starts_with(b"/") => name,
+            _ => return None,
+        };
+        let mut path = path;
+        while let Some(rest) = path.strip_prefix(b"./") {
+            path = &rest[rest.iter().position(|&byte| byte != b'/').unwrap_or(rest.len())..];
+        }
+        let mut joined = base.to_vec();
+        if !path.is_empty() && path != b"." {
+            if joined.last() != Some(&b'/') {
+                joined.push(b'/');
+            }
+            joined.extend_from_slice(path);
+        }
+        Some(joined)
+    }
+}
