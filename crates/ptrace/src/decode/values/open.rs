@@ -2,8 +2,10 @@
 
 use renacer_events::Abi;
 
+use super::fields::Fields;
 use super::flags::Flags;
 use super::tables::file;
+use super::{field, int, rest};
 use crate::decode::number::{hex, push_octal, push_unsigned};
 
 /// Appends the flags of open: `O_RDWR|O_CREAT`.
@@ -22,6 +24,74 @@ fn open_table(abi: Abi) -> &'static Flags {
         Abi::Aarch64 => &file::OPEN_FILE_ARM,
         Abi::X86_64 | Abi::I386 | Abi::X32 => &file::OPEN_FILE,
     }
+}
+
+/// Size of `struct open_how` in its first version: less is not accepted.
+pub(crate) const LEAST_OPEN_HOW: usize = 24;
+
+/// Appends the `struct open_how` of openat2, in as many bytes as were given.
+pub(crate) fn open_how(out: &mut String, abi: Abi, bytes: &[u8]) {
+    const O_CREAT: u64 = 0o100;
+    const O_TMPFILE_BIT: u64 = 0o20_000_000;
+    let (flags, mode) = (field(bytes, 0, 8), field(bytes, 8, 8));
+    let mut fields = Fields::new(out);
+    let flags_out = fields.name("flags");
+    file::OPEN_ACCESS.write(flags_out, flags & 3);
+    open_table(abi).write_more(flags_out, flags & !3);
+    if mode != 0 || flags & (O_CREAT | O_TMPFILE_BIT) != 0 {
+        push_octal(fields.name("mode"), mode, 3);
+    }
+    file::RESOLVE.write(fields.name("resolve"), field(bytes, 16, 8));
+    rest(&mut fields, bytes, LEAST_OPEN_HOW);
+    fields.end();
+}
+
+/// Size of a `struct flock` of that ABI.
+pub(crate) fn flock_size(abi: Abi) -> usize {
+    if abi == Abi::I386 { 16 } else { 32 }
+}
+
+/// Appends a `struct flock`. The process id is shown where the kernel fills it in.
+pub(crate) fn flock(out: &mut String, abi: Abi, bytes: &[u8], with_pid: bool) {
+    match abi {
+        Abi::I386 => write_flock(out, bytes, [int(bytes, 4), int(bytes, 8)], with_pid.then(|| int(bytes, 12))),
+        _ => {
+            let range = [field(bytes, 8, 8) as i64, field(bytes, 16, 8) as i64];
+            write_flock(out, bytes, range, with_pid.then(|| int(bytes, 24)));
+        }
+    }
+}
+
+/// Size of i386's `struct flock64`.
+pub(crate) const FLOCK64_SIZE: usize = 24;
+
+/// Appends i386's `struct flock64`.
+pub(crate) fn flock64(out: &mut String, bytes: &[u8], with_pid: bool) {
+    let range = [field(bytes, 4, 8) as i64, field(bytes, 12, 8) as i64];
+    write_flock(out, bytes, range, with_pid.then(|| int(bytes, 20)));
+}
+
+fn write_flock(out: &mut String, bytes: &[u8], [start, length]: [i64; 2], pid: Option<i64>) {
+    let mut fields = Fields::new(out);
+    file::LOCK_TYPE.write(fields.name("l_type"), field(bytes, 0, 2));
+    file::SEEK.write(fields.name("l_whence"), field(bytes, 2, 2));
+    fields.signed("l_start", start);
+    fields.signed("l_len", length);
+    if let Some(pid) = pid {
+        fields.signed("l_pid", pid);
+    }
+    fields.end();
+}
+
+/// Size of a `struct f_owner_ex`.
+pub(crate) const OWNER_SIZE: usize = 8;
+
+/// Appends the `struct f_owner_ex` of F_SETOWN_EX and F_GETOWN_EX.
+pub(crate) fn owner(out: &mut String, bytes: &[u8]) {
+    let mut fields = Fields::new(out);
+    file::OWNER.write(fields.name("type"), field(bytes, 0, 4));
+    fields.signed("pid", int(bytes, 4));
+    fields.end();
 }
 
 /// Appends a file's type and permissions: `S_IFREG|0644`.

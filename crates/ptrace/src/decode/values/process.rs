@@ -1,8 +1,10 @@
 //! How processes are created, how they ended, and what threads do with a futex.
 
+use super::fields::Fields;
 use super::signal::signal;
 use super::tables::process;
-use crate::decode::number::{hex, push_hex, push_unsigned};
+use super::{field, int};
+use crate::decode::number::{hex, push_decimal, push_hex, push_unsigned};
 
 /// Appends the flags of clone with the signal at the child's exit: `CLONE_VM|CLONE_VFORK|SIGCHLD`.
 pub(crate) fn clone_flags(out: &mut String, value: u64) {
@@ -24,7 +26,7 @@ pub(crate) fn wait_status(out: &mut String, value: u64) {
     let (low, high) = (value & 0x7f, value >> 8 & 0xff);
     out.push('[');
     // What the status proper does not account for.
-    let mut rest = if value & 0xffff == 0xffff {
+    let rest = if value & 0xffff == 0xffff {
         out.push_str("{WIFCONTINUED(s)}");
         0
     } else if value & 0xff == 0x7f {
@@ -47,12 +49,10 @@ pub(crate) fn wait_status(out: &mut String, value: u64) {
         value & 0x80
     };
     let event = value >> 16;
-    if let Some(name) = process::PTRACE_EVENT.name(event) {
+    if event != 0 {
         out.push('|');
-        out.push_str(name);
+        process::PTRACE_EVENT.write(out, event);
         out.push_str("<<16");
-    } else {
-        rest |= event << 16;
     }
     if rest != 0 {
         out.push('|');
@@ -82,6 +82,83 @@ pub(crate) fn futex_operation(out: &mut String, value: u64) {
             out.push_str(" /* FUTEX_??? */");
         }
     }
+}
+
+/// Appends the flags of clone3, whose exit signal is a member of its own.
+pub(crate) fn clone3_flags(out: &mut String, value: u64) {
+    process::CLONE3.write(out, value);
+}
+
+/// Size of a `struct sched_param`.
+pub(crate) const SCHED_PARAM_SIZE: usize = 4;
+
+/// Appends a `struct sched_param`: `[7]`.
+pub(crate) fn sched_param(out: &mut String, bytes: &[u8]) {
+    out.push('[');
+    push_decimal(out, int(bytes, 0));
+    out.push(']');
+}
+
+/// Size of a `struct sched_attr`, as far as it is looked at. It starts with its own size, which may be less.
+pub(crate) const SCHED_ATTR_SIZE: usize = 56;
+
+/// Appends a `struct sched_attr`.
+pub(crate) fn sched_attr(out: &mut String, bytes: &[u8]) {
+    const KEEP_POLICY: u64 = 8;
+    const KEEP_PARAMS: u64 = 0x10;
+    let (size, flags) = (field(bytes, 0, 4), field(bytes, 8, 8));
+    let mut fields = Fields::new(out);
+    fields.unsigned("size", size);
+    if size < 48 {
+        return fields.end();
+    }
+    if flags & KEEP_POLICY == 0 {
+        process::SCHED_POLICY.write(fields.name("sched_policy"), field(bytes, 4, 4));
+    }
+    process::SCHED_FLAG.write(fields.name("sched_flags"), flags);
+    if flags & KEEP_PARAMS == 0 {
+        fields.signed("sched_nice", int(bytes, 16));
+        fields.unsigned("sched_priority", field(bytes, 20, 4));
+        fields.unsigned("sched_runtime", field(bytes, 24, 8));
+        fields.unsigned("sched_deadline", field(bytes, 32, 8));
+        fields.unsigned("sched_period", field(bytes, 40, 8));
+    }
+    if size >= 56 {
+        fields.unsigned("sched_util_min", field(bytes, 48, 4));
+        fields.unsigned("sched_util_max", field(bytes, 52, 4));
+    }
+    if size > 56 {
+        return fields.end_cut();
+    }
+    fields.end();
+}
+
+/// Size of a `struct user_desc`.
+pub(crate) const USER_DESC_SIZE: usize = 16;
+
+/// Appends a `struct user_desc`, as set_thread_area gets it.
+pub(crate) fn user_desc(out: &mut String, bytes: &[u8]) {
+    let bits = field(bytes, 12, 4);
+    let mut fields = Fields::new(out);
+    fields.signed("entry_number", int(bytes, 0));
+    for (name, offset) in [("base_addr", 4), ("limit", 8)] {
+        let out = fields.name(name);
+        out.push_str("0x");
+        let value = field(bytes, offset, 4);
+        for shift in (0..8).rev().map(|digit| digit * 4) {
+            if shift < 24 || value >> shift != 0 {
+                out.push(char::from(b"0123456789abcdef"[(value >> shift & 0xf) as usize]));
+            }
+        }
+    }
+    fields.unsigned("seg_32bit", bits & 1);
+    fields.unsigned("contents", bits >> 1 & 3);
+    fields.unsigned("read_exec_only", bits >> 3 & 1);
+    fields.unsigned("limit_in_pages", bits >> 4 & 1);
+    fields.unsigned("seg_not_present", bits >> 5 & 1);
+    fields.unsigned("useable", bits >> 6 & 1);
+    fields.unsigned("lm", bits >> 7 & 1);
+    fields.end();
 }
 
 /// Appends a personality: `PER_LINUX|ADDR_NO_RANDOMIZE`. All ones ask for the current one.

@@ -86,7 +86,7 @@ pub(crate) static MSYNC: Flags =
     Flags { names: &[(4, "MS_SYNC"), (1, "MS_ASYNC"), (2, "MS_INVALIDATE")], unknown: "MS_???" };
 
 /// Flags of mlock2.
-pub(crate) static MLOCK2: Flags = Flags { names: &[(1, "MLOCK_ONFAULT")], unknown: "MLOCK_???" };
+pub(crate) static MLOCK: Flags = Flags { names: &[(1, "MLOCK_ONFAULT")], unknown: "MLOCK_???" };
 
 /// Flags of mlockall.
 pub(crate) static MLOCKALL: Flags =

@@ -2,6 +2,7 @@
 
 pub(crate) mod file;
 pub(crate) mod memory;
+pub(crate) mod option;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;

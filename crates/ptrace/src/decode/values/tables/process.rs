@@ -32,6 +32,111 @@ pub(crate) static CLONE: Flags = Flags {
     unknown: "CLONE_???",
 };
 
+/// Flags of clone3.
+pub(crate) static CLONE3: Flags = Flags {
+    names: &[
+        (0x100, "CLONE_VM"),
+        (0x200, "CLONE_FS"),
+        (0x400, "CLONE_FILES"),
+        (0x800, "CLONE_SIGHAND"),
+        (0x1000, "CLONE_PIDFD"),
+        (0x2000, "CLONE_PTRACE"),
+        (0x4000, "CLONE_VFORK"),
+        (0x8000, "CLONE_PARENT"),
+        (0x10000, "CLONE_THREAD"),
+        (0x20000, "CLONE_NEWNS"),
+        (0x40000, "CLONE_SYSVSEM"),
+        (0x80000, "CLONE_SETTLS"),
+        (0x100000, "CLONE_PARENT_SETTID"),
+        (0x200000, "CLONE_CHILD_CLEARTID"),
+        (0x800000, "CLONE_UNTRACED"),
+        (0x1000000, "CLONE_CHILD_SETTID"),
+        (0x2000000, "CLONE_NEWCGROUP"),
+        (0x4000000, "CLONE_NEWUTS"),
+        (0x8000000, "CLONE_NEWIPC"),
+        (0x10000000, "CLONE_NEWUSER"),
+        (0x20000000, "CLONE_NEWPID"),
+        (0x40000000, "CLONE_NEWNET"),
+        (0x80000000, "CLONE_IO"),
+        (0x80, "CLONE_NEWTIME"),
+        (0x100000000, "CLONE_CLEAR_SIGHAND"),
+        (0x200000000, "CLONE_INTO_CGROUP"),
+    ],
+    unknown: "CLONE_???",
+};
+
+/// Flags of sched_setattr.
+pub(crate) static SCHED_FLAG: Flags = Flags {
+    names: &[
+        (1, "SCHED_FLAG_RESET_ON_FORK"),
+        (2, "SCHED_FLAG_RECLAIM"),
+        (4, "SCHED_FLAG_DL_OVERRUN"),
+        (8, "SCHED_FLAG_KEEP_POLICY"),
+        (0x10, "SCHED_FLAG_KEEP_PARAMS"),
+        (0x20, "SCHED_FLAG_UTIL_CLAMP_MIN"),
+        (0x40, "SCHED_FLAG_UTIL_CLAMP_MAX"),
+    ],
+    unknown: "SCHED_FLAG_???",
+};
+
+/// Versions of the structures of capget.
+pub(crate) static CAPABILITY_VERSION: Names = Names {
+    names: &[
+        (0x19980330, "_LINUX_CAPABILITY_VERSION_1"),
+        (0x20071026, "_LINUX_CAPABILITY_VERSION_2"),
+        (0x20080522, "_LINUX_CAPABILITY_VERSION_3"),
+    ],
+    unknown: "_LINUX_CAPABILITY_VERSION_???",
+};
+
+/// Capabilities.
+pub(crate) static CAPABILITY: Names = Names {
+    names: &[
+        (0, "CAP_CHOWN"),
+        (1, "CAP_DAC_OVERRIDE"),
+        (2, "CAP_DAC_READ_SEARCH"),
+        (3, "CAP_FOWNER"),
+        (4, "CAP_FSETID"),
+        (5, "CAP_KILL"),
+        (6, "CAP_SETGID"),
+        (7, "CAP_SETUID"),
+        (8, "CAP_SETPCAP"),
+        (9, "CAP_LINUX_IMMUTABLE"),
+        (0xa, "CAP_NET_BIND_SERVICE"),
+        (0xb, "CAP_NET_BROADCAST"),
+        (0xc, "CAP_NET_ADMIN"),
+        (0xd, "CAP_NET_RAW"),
+        (0xe, "CAP_IPC_LOCK"),
+        (0xf, "CAP_IPC_OWNER"),
+        (0x10, "CAP_SYS_MODULE"),
+        (0x11, "CAP_SYS_RAWIO"),
+        (0x12, "CAP_SYS_CHROOT"),
+        (0x13, "CAP_SYS_PTRACE"),
+        (0x14, "CAP_SYS_PACCT"),
+        (0x15, "CAP_SYS_ADMIN"),
+        (0x16, "CAP_SYS_BOOT"),
+        (0x17, "CAP_SYS_NICE"),
+        (0x18, "CAP_SYS_RESOURCE"),
+        (0x19, "CAP_SYS_TIME"),
+        (0x1a, "CAP_SYS_TTY_CONFIG"),
+        (0x1b, "CAP_MKNOD"),
+        (0x1c, "CAP_LEASE"),
+        (0x1d, "CAP_AUDIT_WRITE"),
+        (0x1e, "CAP_AUDIT_CONTROL"),
+        (0x1f, "CAP_SETFCAP"),
+        (0x20, "CAP_MAC_OVERRIDE"),
+        (0x21, "CAP_MAC_ADMIN"),
+        (0x22, "CAP_SYSLOG"),
+        (0x23, "CAP_WAKE_ALARM"),
+        (0x24, "CAP_BLOCK_SUSPEND"),
+        (0x25, "CAP_AUDIT_READ"),
+        (0x26, "CAP_PERFMON"),
+        (0x27, "CAP_BPF"),
+        (0x28, "CAP_CHECKPOINT_RESTORE"),
+    ],
+    unknown: "CAP_???",
+};
+
 /// Flags of unshare.
 pub(crate) static UNSHARE: Flags = Flags {
     names: &[
@@ -314,6 +419,21 @@ pub(crate) static REBOOT_MAGIC2: Names = Names {
         (0x28121969, "LINUX_REBOOT_MAGIC2"),
     ],
     unknown: "LINUX_REBOOT_MAGIC_???",
+};
+
+/// Events that a wait status tells a tracer of.
+pub(crate) static PTRACE_EVENT: Names = Names {
+    names: &[
+        (1, "PTRACE_EVENT_FORK"),
+        (2, "PTRACE_EVENT_VFORK"),
+        (3, "PTRACE_EVENT_CLONE"),
+        (4, "PTRACE_EVENT_EXEC"),
+        (5, "PTRACE_EVENT_VFORK_DONE"),
+        (6, "PTRACE_EVENT_EXIT"),
+        (7, "PTRACE_EVENT_SECCOMP"),
+        (0x80, "PTRACE_EVENT_STOP"),
+    ],
+    unknown: "PTRACE_EVENT_???",
 };
 
 /// Requests of ptrace.
