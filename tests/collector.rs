@@ -108,6 +108,20 @@ fn counts_gcc() {
     }
 }
 
+#[test]
+fn a_file_is_read_while_it_grows() {
+    if !ready(&[]) {
+        return;
+    }
+    let subject = Subject::exact(["sh", "-c", "for i in 1 2 3 4 5; do ls; sleep 0.3; done"]);
+    let jaeger = Jaeger::start();
+    let _collector = Collector::reading(&jaeger, &subject.file("trace.otlp.jsonl"));
+    let file = subject.trace_with_file(&[]);
+    let stored = handed_over(&jaeger, &file);
+    assert_eq!(stored.faults(), [""; 0]);
+    assert_eq!(ids(&stored), ids(&file));
+}
+
 /// A request with one span, in protobuf, made by hand: its name, and the byte that its ids consist of.
 fn request(name: &[u8], id: u8) -> Vec<u8> {
     let field = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
