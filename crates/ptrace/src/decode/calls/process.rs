@@ -573,7 +573,7 @@ pub(super) static CALLS: &[Spec] = &[
             arg("val3", Select(futex_third)),
         ],
     ),
-    call("rseq", &[arg("rseq", Pointer), arg("rseq_len", Uint), arg("flags", Flags(&t::RSEQ)), arg("sig", HexInt)]),
+    call("rseq", &[arg("rseq", Pointer), arg("rseq_len", HexInt), arg("flags", HexInt), arg("sig", HexInt)]),
     call("getrlimit", &[arg("resource", Names(&t::RLIMIT)), arg("rlim", Out(&RLIMIT))]),
     call("ugetrlimit", &[arg("resource", Names(&t::RLIMIT)), arg("rlim", Out(&RLIMIT))]),
     call("setrlimit", &[arg("resource", Names(&t::RLIMIT)), arg("rlim", In(&RLIMIT))]),
