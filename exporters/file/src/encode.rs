@@ -227,6 +227,12 @@ const ESCAPES: [u8; 256] = {
 
 fn escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
+    let (words, rest) = bytes.as_chunks::<8>();
+    let plain = !words.iter().any(|word| needs_escape(u64::from_ne_bytes(*word)))
+        && rest.iter().all(|byte| ESCAPES[usize::from(*byte)] == 0);
+    if plain {
+        return out.extend_from_slice(bytes);
+    }
     let mut done = 0;
     for (index, byte) in bytes.iter().enumerate() {
         let escape = ESCAPES[usize::from(*byte)];
@@ -243,24 +249,84 @@ fn escaped(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&bytes[done..]);
 }
 
+/// Whether one of eight bytes is a control character, a quote or a backslash.
+fn needs_escape(word: u64) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The high bit of each byte that is below `limit`, or is zero: exact for the lowest such byte, which is enough here.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & HIGH != 0
+}
+
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes {
-        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+fn hex<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N]) {
+    let mut digits = [[0; 2]; N];
+    for (pair, byte) in digits.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
+    out.extend_from_slice(digits.as_flattened());
 }
 
 fn number(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
+    while number >= 100 {
+        start -= 2;
+        digits[start..start + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+        number /= 100;
+    }
+    start -= 2;
+    digits[start..start + 2].copy_from_slice(&PAIRS[number as usize]);
+    out.extend_from_slice(&digits[start + usize::from(number < 10)..]);
+}
+
+/// `00` to `99`.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(append: impl Fn(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        append(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_character_survives_at_every_place() {
+        for character in (0..0x180).chain([0x2028, 0xffff, 0x10000, 0x10_ffff]).filter_map(char::from_u32) {
+            for before in 0..9 {
+                let original = format!("{}{character}{}", "a".repeat(before), "é".repeat(5));
+                let escaped = text(|out| escaped(out, &original));
+                assert_eq!(serde_json::from_str::<String>(&format!("\"{escaped}\"")).unwrap(), original);
+            }
         }
     }
-    out.extend_from_slice(&digits[start..]);
+
+    #[test]
+    fn numbers_of_every_length() {
+        let mut value = 0u64;
+        for _ in 0..21 {
+            for value in [value.wrapping_sub(1), value, value.wrapping_add(1), value.wrapping_mul(7)] {
+                assert_eq!(text(|out| number(out, value)), value.to_string());
+            }
+            value = value.saturating_mul(10).max(1);
+        }
+    }
+
+    #[test]
+    fn a_cut_text_ends_at_a_character() {
+        assert_eq!((cut("aé", 2), cut("aé", 3), cut("é", 0), cut("é", 1)), ("a", "aé", "", ""));
+    }
 }

@@ -43,9 +43,7 @@ pub struct Writer {
     due: Option<Instant>,
     /// Where a span is put together.
     span: Vec<u8>,
-    /// Where a line is put together.
-    line: Vec<u8>,
-    /// Memory for the next group.
+    /// Memory for the next line.
     spare: Vec<u8>,
     /// Whether a failure was told.
     told: bool,
@@ -66,8 +64,10 @@ enum Target {
 #[derive(Debug)]
 struct Group {
     resource: Arc<Resource>,
-    /// The resource's object up to where it ends, but for what closes it.
+    /// The resource's object, but for what closes it. In the first group the line's beginning stands in front.
     bytes: Vec<u8>,
+    /// Attributes of the resource that were left out.
+    left_out: u64,
     spans: u64,
 }
 
@@ -97,7 +97,6 @@ impl Writer {
             length: HEAD.len() + TAIL.len(),
             due: None,
             span: Vec::new(),
-            line: Vec::new(),
             spare: Vec::new(),
             told: false,
             written: 0,
@@ -137,25 +136,24 @@ impl Writer {
         if self.pending == 0 {
             return Ok(());
         }
-        self.line.clear();
-        self.line.extend_from_slice(HEAD);
-        for (index, group) in self.groups.iter().enumerate() {
-            if index > 0 {
-                self.line.push(b',');
-            }
-            self.line.extend_from_slice(&group.bytes);
-            self.line.extend_from_slice(encode::CLOSE_RESOURCE);
+        let mut groups = self.groups.drain(..);
+        let mut line = groups.next().map(|first| first.bytes).unwrap_or_default();
+        line.extend_from_slice(encode::CLOSE_RESOURCE);
+        for group in groups {
+            line.push(b',');
+            line.extend_from_slice(&group.bytes);
+            line.extend_from_slice(encode::CLOSE_RESOURCE);
         }
-        self.line.extend_from_slice(TAIL);
-        debug_assert!(self.line.len() <= self.length);
-        // To allocate a large piece of memory for each line would cost more than to fill it.
-        let largest = self.groups.drain(..).map(|group| group.bytes).max_by_key(Vec::capacity);
-        self.spare = largest.unwrap_or_default();
+        line.extend_from_slice(TAIL);
+        debug_assert!(line.len() <= self.length);
         self.group_of.clear();
         self.latest = 0;
         self.length = HEAD.len() + TAIL.len();
         let spans = std::mem::take(&mut self.pending);
-        match self.write_line() {
+        let result = self.write_line(&line);
+        // To allocate as much memory again for each line would cost more than to fill it.
+        self.spare = line;
+        match result {
             Ok(()) => {
                 self.written += spans;
                 Ok(())
@@ -202,13 +200,14 @@ impl Writer {
         }
         if self.pending == MAX_SPANS || self.length + needed > MAX_LINE {
             result = self.flush();
-            group = None;
+            (group, new) = (None, None);
         }
         let index = match group {
             Some(index) => index,
             None => {
                 let new = new.unwrap_or_else(|| self.open_group(&span.resource));
                 self.length += new.bytes.len() + encode::CLOSE_RESOURCE.len() + 1;
+                self.shortened += new.left_out;
                 self.group_of.insert(Arc::as_ptr(&new.resource).addr(), self.groups.len());
                 self.groups.push(new);
                 self.groups.len() - 1
@@ -236,13 +235,17 @@ impl Writer {
     }
 
     fn open_group(&mut self, resource: &Arc<Resource>) -> Group {
-        let mut bytes = std::mem::take(&mut self.spare);
-        bytes.clear();
-        self.shortened += encode::open_resource(&mut bytes, resource);
-        Group { resource: resource.clone(), bytes, spans: 0 }
+        let mut bytes = Vec::new();
+        if self.groups.is_empty() {
+            bytes = std::mem::take(&mut self.spare);
+            bytes.clear();
+            bytes.extend_from_slice(HEAD);
+        }
+        let left_out = encode::open_resource(&mut bytes, resource);
+        Group { resource: resource.clone(), bytes, left_out, spans: 0 }
     }
 
-    fn write_line(&mut self) -> Result<(), Error> {
+    fn write_line(&mut self, line: &[u8]) -> Result<(), Error> {
         if let Target::Lazy = self.target {
             match create_numbered(&self.path) {
                 Ok((file, path)) => {
@@ -257,7 +260,7 @@ impl Writer {
         }
         match &mut self.target {
             Target::Open(file) => {
-                write_whole(file, &self.line).map_err(|source| Error::Write { path: self.path.clone(), source })
+                write_whole(file, line).map_err(|source| Error::Write { path: self.path.clone(), source })
             }
             // The error was told when it could not be created.
             Target::Lazy | Target::Failed => {
