@@ -211,3 +211,120 @@ impl Lines {
         self.second.as_ref().map_or("", |(_, text)| text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use renacer_events::{Abi, Decoded};
+
+    use super::*;
+
+    fn call(tid: Tid, name: &'static str, arguments: &[&str], result: Option<&str>) -> Call {
+        let arguments = arguments.iter().map(|text| Argument { name: "", text: (*text).into() }).collect();
+        let decoded =
+            Decoded { name: name.into(), arguments, result: result.unwrap_or("?").into(), ..Decoded::default() };
+        let (start, end) = (1_700_000_000_123_456_789, 1_700_000_001_123_457_999);
+        Call { pid: tid, tid, start, end, abi: Abi::X86_64, number: 0, result: result.map(|_| 0), decoded }
+    }
+
+    fn lines(options: Options, make: impl Fn(&mut Lines, &mut String)) -> String {
+        let mut out = String::new();
+        make(&mut Lines::new(options), &mut out);
+        out
+    }
+
+    #[test]
+    fn ids_are_shown_while_there_are_several_threads() {
+        let out = lines(Options::default(), |lines, out| {
+            lines.call(&call(8703, "getpid", &[], Some("8703")), "sh", out);
+            lines.call(&call(8706, "close", &["3"], Some("0")), "sh", out);
+            lines.call(&call(8703, "close", &["3"], Some("-1 EBADF (Bad file descriptor)")), "sh", out);
+            lines.signal(0, 8706, "sh", 6, "{si_signo=SIGABRT, si_code=SI_USER, si_pid=8706, si_uid=0}", out);
+            lines.exited(0, 8706, "sh", ExitStatus::Killed { signal: 6, core_dumped: true }, out);
+            lines.stopped(0, 8703, "sh", 19, out);
+            lines.call(&call(123_456, "getpid", &[], Some("123456")), "sh", out);
+            lines.superseded(0, 8703, "sh", 123_456, out);
+            lines.call(&call(8703, "exit_group", &["3"], None), "sh", out);
+            lines.exited(0, 8703, "sh", ExitStatus::Exited(3), out);
+        });
+        assert_eq!(
+            out,
+            "\
+getpid()                                = 8703
+[pid  8706] close(3)                    = 0
+[pid  8703] close(3)                    = -1 EBADF (Bad file descriptor)
+[pid  8706] --- SIGABRT {si_signo=SIGABRT, si_code=SI_USER, si_pid=8706, si_uid=0} ---
+[pid  8706] +++ killed by SIGABRT (core dumped) +++
+--- stopped by SIGSTOP ---
+[pid 123456] getpid()                   = 123456
++++ superseded by execve in pid 123456 +++
+exit_group(3)                           = ?
++++ exited with 3 +++
+"
+        );
+    }
+
+    #[test]
+    fn ids_and_names_in_a_file() {
+        let out = lines(Options { ids: Ids::Always, names: true, ..Options::default() }, |lines, out| {
+            lines.call(&call(30426, "exit_group", &["0"], None), "sh", out);
+        });
+        assert_eq!(out, "30426<sh> exit_group(0)                 = ?\n");
+        let out = lines(Options { ids: Ids::Always, ..Options::default() }, |lines, out| {
+            lines.call(&call(12, "exit_group", &["0"], None), "sh", out);
+        });
+        assert_eq!(out, "12    exit_group(0)                     = ?\n");
+    }
+
+    #[test]
+    fn calls_that_never_return() {
+        let out = lines(Options { durations: true, ..Options::default() }, |lines, out| {
+            lines.call(&call(1, "kill", &["30539", "SIGKILL"], None), "sh", out);
+            lines.call(&call(1, "wait4", &["-1", "0x7ffde76acaac", "0", "NULL"], None), "sh", out);
+            lines.call(&call(1, "sched_yield", &[], None), "sh", out);
+        });
+        assert_eq!(
+            out,
+            "\
+kill(30539, SIGKILL)                    = ?
+wait4(-1, 0x7ffde76acaac, 0, NULL <unfinished ...>) = ?
+sched_yield( <unfinished ...>)          = ?
+"
+        );
+    }
+
+    #[test]
+    fn times() {
+        let options = |timestamps, relative, durations| Options {
+            ids: Ids::Never,
+            timestamps,
+            relative,
+            durations,
+            column: 20,
+            time_zone: TimeZone::fixed(jiff::tz::offset(-5)),
+            ..Options::default()
+        };
+        let getpid = call(1, "getpid", &[], Some("1"));
+        for (options, expected) in [
+            (options(Some(Timestamps::Seconds), false, true), "17:13:20 getpid()   = 1 <1.000001>\n"),
+            (options(Some(Timestamps::Microseconds), false, false), "17:13:20.123456 getpid() = 1\n"),
+            (options(Some(Timestamps::Epoch), false, false), "1700000000.123456 getpid() = 1\n"),
+            (options(None, true, false), "     0.000000 getpid() = 1\n"),
+            (options(Some(Timestamps::Seconds), true, false), "17:13:20 (+     0.000000) getpid() = 1\n"),
+        ] {
+            assert_eq!(lines(options, |lines, out| lines.call(&getpid, "sh", out)), expected);
+        }
+        let out = lines(options(None, true, false), |lines, out| {
+            lines.call(&getpid, "sh", out);
+            lines.exited(1_700_000_012_123_458_000, 1, "sh", ExitStatus::Exited(0), out);
+            lines.call(&getpid, "sh", out);
+        });
+        assert_eq!(
+            out,
+            "     0.000000 getpid() = 1\n    12.000001 +++ exited with 0 +++\n   -12.000001 getpid() = 1\n"
+        );
+        let out = lines(options(Some(Timestamps::Seconds), false, false), |lines, out| {
+            lines.exited(u64::MAX, 1, "sh", ExitStatus::Unknown, out);
+        });
+        assert_eq!(out, "18:34:33 +++ exited with unknown status +++\n");
+    }
+}
