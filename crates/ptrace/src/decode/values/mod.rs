@@ -7,6 +7,7 @@ mod address;
 mod errno;
 mod fields;
 mod flags;
+mod ioctl;
 mod memory;
 mod open;
 mod option;
@@ -22,6 +23,7 @@ mod time;
 pub(crate) use address::{MOST_ADDRESS, sockaddr};
 pub(crate) use errno::errno;
 pub(crate) use flags::{Flags, Names};
+pub(crate) use ioctl::{TERMIOS_SIZE, WINSIZE_SIZE, ifreq, ifreq_size, ioctl, termios, winsize};
 pub(crate) use memory::{ipc_command, ipc_get, memfd_flags, mempolicy, mmap_flags, shmget_flags};
 pub(crate) use open::{
     FLOCK64_SIZE, LEAST_OPEN_HOW, OWNER_SIZE, fanotify_init, file_flags, flock, flock_size, flock64, mode, open_flags,

@@ -258,6 +258,42 @@ pub(crate) static FILE_SYSTEM: Names = Names {
     unknown: "",
 };
 
+/// Flags of FS_IOC_GETFLAGS.
+pub(crate) static INODE_FLAGS: Flags = Flags {
+    names: &[
+        (1, "FS_SECRM_FL"),
+        (2, "FS_UNRM_FL"),
+        (4, "FS_COMPR_FL"),
+        (8, "FS_SYNC_FL"),
+        (0x10, "FS_IMMUTABLE_FL"),
+        (0x20, "FS_APPEND_FL"),
+        (0x40, "FS_NODUMP_FL"),
+        (0x80, "FS_NOATIME_FL"),
+        (0x100, "FS_DIRTY_FL"),
+        (0x200, "FS_COMPRBLK_FL"),
+        (0x400, "FS_NOCOMP_FL"),
+        (0x800, "FS_ENCRYPT_FL"),
+        (0x1000, "FS_INDEX_FL"),
+        (0x2000, "FS_IMAGIC_FL"),
+        (0x4000, "FS_JOURNAL_DATA_FL"),
+        (0x8000, "FS_NOTAIL_FL"),
+        (0x10000, "FS_DIRSYNC_FL"),
+        (0x20000, "FS_TOPDIR_FL"),
+        (0x40000, "FS_HUGE_FILE_FL"),
+        (0x80000, "FS_EXTENT_FL"),
+        (0x100000, "FS_VERITY_FL"),
+        (0x200000, "FS_EA_INODE_FL"),
+        (0x400000, "FS_EOFBLOCKS_FL"),
+        (0x800000, "FS_NOCOW_FL"),
+        (0x2000000, "FS_DAX_FL"),
+        (0x10000000, "FS_INLINE_DATA_FL"),
+        (0x20000000, "FS_PROJINHERIT_FL"),
+        (0x40000000, "FS_CASEFOLD_FL"),
+        (0x80000000, "FS_RESERVED_FL"),
+    ],
+    unknown: "FS_???_FL",
+};
+
 /// What the id of F_SETOWN_EX stands for.
 pub(crate) static OWNER: Names =
     Names { names: &[(0, "F_OWNER_TID"), (1, "F_OWNER_PID"), (2, "F_OWNER_PGRP")], unknown: "F_OWNER_???" };

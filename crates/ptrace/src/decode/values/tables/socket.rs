@@ -366,6 +366,29 @@ pub(crate) static MSG: Flags = Flags {
 pub(crate) static SHUTDOWN: Names =
     Names { names: &[(0, "SHUT_RD"), (1, "SHUT_WR"), (2, "SHUT_RDWR")], unknown: "SHUT_???" };
 
+/// Flags of a network interface.
+pub(crate) static INTERFACE: Flags = Flags {
+    names: &[
+        (1, "IFF_UP"),
+        (2, "IFF_BROADCAST"),
+        (4, "IFF_DEBUG"),
+        (8, "IFF_LOOPBACK"),
+        (0x10, "IFF_POINTOPOINT"),
+        (0x20, "IFF_NOTRAILERS"),
+        (0x40, "IFF_RUNNING"),
+        (0x80, "IFF_NOARP"),
+        (0x100, "IFF_PROMISC"),
+        (0x200, "IFF_ALLMULTI"),
+        (0x400, "IFF_MASTER"),
+        (0x800, "IFF_SLAVE"),
+        (0x1000, "IFF_MULTICAST"),
+        (0x2000, "IFF_PORTSEL"),
+        (0x4000, "IFF_AUTOMEDIA"),
+        (0x8000, "IFF_DYNAMIC"),
+    ],
+    unknown: "IFF_???",
+};
+
 /// Kinds of network hardware.
 pub(crate) static HARDWARE_TYPE: Names = Names {
     names: &[
