@@ -192,11 +192,11 @@ impl<'a> Copier<'a> {
             return None;
         }
         let read = self.memory.read(address, self.copied.reserve(address, length));
+        self.left -= read.min(length);
         if read < length {
             self.copied.truncate_last(0);
             return None;
         }
-        self.left -= length;
         self.copied.get(address, length)
     }
 
@@ -240,10 +240,16 @@ impl<'a> Copier<'a> {
 
     /// Reads without keeping: up to `length` bytes.
     pub(crate) fn read(&mut self, address: u64, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length.min(MOST_BYTES)];
+        let mut bytes = vec![0; length.min(self.left)];
         let read = self.memory.read(address, &mut bytes);
         bytes.truncate(read);
+        self.left -= bytes.len();
         bytes
+    }
+
+    /// Whether the limit for one stop is reached.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.left == 0
     }
 
     /// Keeps `bytes` in place of what stands at `address`.
@@ -270,6 +276,7 @@ impl<'a> Copier<'a> {
             let chunk = (PAGE - at % PAGE).min(most).min((limit - length) as u64) as usize;
             let target = &mut buffer[length..length + chunk];
             let read = self.memory.read(at, target).min(chunk);
+            self.left -= read;
             if let Some(end) = target[..read].iter().position(|&byte| byte == 0) {
                 length += end + 1;
                 break;
@@ -279,7 +286,6 @@ impl<'a> Copier<'a> {
             }
             length += read;
         }
-        self.left -= length;
         self.copied.push(address, &buffer[..length]);
     }
 

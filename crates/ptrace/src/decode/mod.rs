@@ -5,6 +5,8 @@ mod effect;
 mod number;
 pub(crate) mod quote;
 pub(crate) mod spec;
+#[cfg(test)]
+mod tests;
 mod values;
 mod view;
 

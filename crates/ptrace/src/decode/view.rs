@@ -62,11 +62,6 @@ impl<'a> Observed<'a> {
         self.after.get(address, length)
     }
 
-    /// A pointer-sized word that the call got.
-    pub(crate) fn given_word(&self, address: u64) -> Option<u64> {
-        self.given(address, self.abi.word_size()).map(number)
-    }
-
     /// Size of a pointer and of `long`, in bytes.
     pub(crate) fn word_size(&self) -> usize {
         self.abi.word_size()

@@ -72,21 +72,21 @@ static ARGV: Complex = Complex {
 static ENVP: Complex = Complex {
     at_entry: Some(|copier, address| {
         let word = copier.abi.word_size();
-        let (mut count, mut ended) = (0u32, false);
-        let mut at = address;
-        'all: while address != 0 && count < 1 << 16 {
-            let pointers = copier.read(at, 64 * word);
-            for pointer in pointers.chunks_exact(word) {
-                if number(pointer) == 0 {
-                    ended = true;
-                    break 'all;
-                }
-                count += 1;
+        // No more than the limit for one stop is looked at; what is longer is shown without its size.
+        let (mut count, mut ended, mut at) = (0u32, false, address);
+        while address != 0 && !ended {
+            let wanted = 64 * word;
+            let pointers = copier.read(at, wanted);
+            if pointers.len() < wanted && copier.is_exhausted() {
+                return;
             }
-            if pointers.len() < 64 * word {
+            let terminator = pointers.chunks_exact(word).position(|pointer| number(pointer) == 0);
+            ended = terminator.is_some();
+            count += terminator.unwrap_or(pointers.len() / word) as u32;
+            if pointers.len() < wanted {
                 break;
             }
-            at = at.wrapping_add(pointers.len() as u64);
+            at = at.wrapping_add(wanted as u64);
         }
         if ended || count > 0 {
             copier.keep(address, &[count.to_le_bytes(), u32::from(ended).to_le_bytes()].concat());
