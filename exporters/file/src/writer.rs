@@ -14,15 +14,15 @@ use crate::{Error, encode};
 
 /// The most spans in a line.
 const MAX_SPANS: u64 = 500;
-/// The Collector's `otlpjsonfile` receiver loses a line of more bytes than this, its newline included.
-const MAX_LINE: usize = 1_048_576;
+/// The most bytes in a line, its newline included: the Collector's `otlpjsonfile` receiver loses longer ones.
+const MAX_LINE: usize = (1 << 20) - 1;
 /// How long a span may wait for its line to fill.
 const MAX_DELAY: Duration = Duration::from_millis(200);
 
 const HEAD: &[u8] = b"{\"resourceSpans\":[";
 const TAIL: &[u8] = b"]}\n";
 
-/// Writes spans to a local file as OTLP JSON lines: one `TracesData` a line, at most 500 spans and 1 MiB.
+/// Writes spans to a local file as OTLP JSON lines: one `TracesData` a line, at most 500 spans and under 1 MiB.
 ///
 /// A line that cannot be written is lost, whole: its spans are counted, and no part of it stays in the file.
 #[derive(Debug)]
