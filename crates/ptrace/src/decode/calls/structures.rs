@@ -84,6 +84,9 @@ structures! {
     OLD_SIGSET: |_| 4, |out, _, bytes| v::signal_set(out, bytes);
     SIGALTSTACK: |abi| v::stack_size(abi.word_size()), |out, view, bytes| v::stack(out, view.word_size(), bytes);
 
+    TERMIOS: |_| v::TERMIOS_SIZE, |out, _, bytes| v::termios(out, bytes);
+    WINSIZE: |_| v::WINSIZE_SIZE, |out, _, bytes| v::winsize(out, bytes);
+
     TIMESPEC32: |_| 8, |out, _, bytes| v::timespec(out, Width::Narrow, bytes);
     TIMESPEC64: |_| 16, |out, _, bytes| v::timespec(out, Width::Wide, bytes);
     TIMEVAL: |abi| width(abi).size(), |out, view, bytes| v::timeval(out, width(view.abi), bytes);
