@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod build;
+mod processes;
 mod pty;
 mod run;
 pub mod spans;
@@ -10,5 +11,6 @@ pub mod strace;
 pub mod tokens;
 
 pub use build::{available, program};
+pub use processes::{Leftover, busy_counters, child_of, is_alive, signal, state, tracer};
 pub use pty::Terminal;
 pub use run::{Finished, describe, finish, finish_within, renacer, wait_until};
