@@ -104,7 +104,7 @@ impl Trace {
         counts
     }
 
-    /// What is wrong with the tree; empty when it is as it must be. One trace, one root, every parent present, no id twice,
+    /// What is wrong with the tree; empty when it is as it must be. One trace, one process at its root, every parent present, no id twice,
     /// time going forward, calls of a thread one after another, spans within their parents (but for processes, which may
     /// outlive theirs).
     pub fn faults(&self) -> Vec<String> {
@@ -117,9 +117,12 @@ impl Trace {
         if traces.len() != 1 {
             faults.push(format!("{} traces", traces.len()));
         }
-        let roots = self.spans.iter().filter(|span| span.parent_id.is_none()).count();
-        if roots != 1 {
-            faults.push(format!("{roots} roots"));
+        // One process, and each program that it ran.
+        let roots: Vec<&Span> = self.spans.iter().filter(|span| span.parent_id.is_none()).collect();
+        let processes: HashSet<_> =
+            roots.iter().map(|root| (root.kind() == Kind::Process, root.int("process.pid"))).collect();
+        if processes.len() != 1 || processes.iter().any(|(process, _)| !process) {
+            faults.push(format!("the roots are not one process: {roots:?}"));
         }
         for span in &self.spans {
             if span.end <= span.start {
