@@ -4,6 +4,7 @@
 //! at least as many bytes as its `size` function says; what is missing anyway reads as zeros.
 
 mod address;
+mod control;
 mod errno;
 mod fields;
 mod flags;
@@ -21,6 +22,10 @@ pub(crate) mod tables;
 mod time;
 
 pub(crate) use address::{MOST_ADDRESS, sockaddr};
+pub(crate) use control::{
+    FUTEX_WAITV_SIZE, IO_URING_PARAMS_SIZE, LANDLOCK_PATH_SIZE, LEAST_LANDLOCK_RULESET, futex_waitv, io_uring_params,
+    key_serial, landlock_path, landlock_ruleset, mq_attr, mq_attr_size, quota_command,
+};
 pub(crate) use errno::errno;
 pub(crate) use flags::{Flags, Names};
 pub(crate) use ioctl::{TERMIOS_SIZE, WINSIZE_SIZE, ifreq, ifreq_size, ioctl, termios, winsize};
@@ -104,3 +109,6 @@ fn text(write: impl FnOnce(&mut String)) -> String {
 fn words(size: usize, numbers: &[u64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()[..size].to_vec()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -294,6 +294,35 @@ pub(crate) static INODE_FLAGS: Flags = Flags {
     unknown: "FS_???_FL",
 };
 
+/// Commands of quotactl.
+pub(crate) static QUOTA_COMMAND: Names = Names {
+    names: &[
+        (0x5801, "Q_XQUOTAON"),
+        (0x5802, "Q_XQUOTAOFF"),
+        (0x5803, "Q_XGETQUOTA"),
+        (0x5804, "Q_XSETQLIM"),
+        (0x5805, "Q_XGETQSTAT"),
+        (0x5806, "Q_XQUOTARM"),
+        (0x5807, "Q_XQUOTASYNC"),
+        (0x5808, "Q_XGETQSTATV"),
+        (0x5809, "Q_XGETNEXTQUOTA"),
+        (0x800001, "Q_SYNC"),
+        (0x800002, "Q_QUOTAON"),
+        (0x800003, "Q_QUOTAOFF"),
+        (0x800004, "Q_GETFMT"),
+        (0x800005, "Q_GETINFO"),
+        (0x800006, "Q_SETINFO"),
+        (0x800007, "Q_GETQUOTA"),
+        (0x800008, "Q_SETQUOTA"),
+        (0x800009, "Q_GETNEXTQUOTA"),
+    ],
+    unknown: "Q_???",
+};
+
+/// Whose quota it is.
+pub(crate) static QUOTA_TYPE: Names =
+    Names { names: &[(0, "USRQUOTA"), (1, "GRPQUOTA"), (2, "PRJQUOTA")], unknown: "???QUOTA" };
+
 /// What the id of F_SETOWN_EX stands for.
 pub(crate) static OWNER: Names =
     Names { names: &[(0, "F_OWNER_TID"), (1, "F_OWNER_PID"), (2, "F_OWNER_PGRP")], unknown: "F_OWNER_???" };

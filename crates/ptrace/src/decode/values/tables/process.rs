@@ -640,6 +640,114 @@ pub(crate) static LANDLOCK_CREATE: Flags = Flags {
 pub(crate) static LANDLOCK_RULE: Names =
     Names { names: &[(1, "LANDLOCK_RULE_PATH_BENEATH"), (2, "LANDLOCK_RULE_NET_PORT")], unknown: "LANDLOCK_RULE_???" };
 
+/// Flags of io_uring_setup.
+pub(crate) static IO_URING_SETUP: Flags = Flags {
+    names: &[
+        (1, "IORING_SETUP_IOPOLL"),
+        (2, "IORING_SETUP_SQPOLL"),
+        (4, "IORING_SETUP_SQ_AFF"),
+        (8, "IORING_SETUP_CQSIZE"),
+        (0x10, "IORING_SETUP_CLAMP"),
+        (0x20, "IORING_SETUP_ATTACH_WQ"),
+        (0x40, "IORING_SETUP_R_DISABLED"),
+        (0x80, "IORING_SETUP_SUBMIT_ALL"),
+        (0x100, "IORING_SETUP_COOP_TASKRUN"),
+        (0x200, "IORING_SETUP_TASKRUN_FLAG"),
+        (0x400, "IORING_SETUP_SQE128"),
+        (0x800, "IORING_SETUP_CQE32"),
+        (0x1000, "IORING_SETUP_SINGLE_ISSUER"),
+        (0x2000, "IORING_SETUP_DEFER_TASKRUN"),
+        (0x4000, "IORING_SETUP_NO_MMAP"),
+        (0x8000, "IORING_SETUP_REGISTERED_FD_ONLY"),
+        (0x10000, "IORING_SETUP_NO_SQARRAY"),
+        (0x20000, "IORING_SETUP_HYBRID_IOPOLL"),
+    ],
+    unknown: "IORING_SETUP_???",
+};
+
+/// What io_uring can do.
+pub(crate) static IO_URING_FEATURES: Flags = Flags {
+    names: &[
+        (1, "IORING_FEAT_SINGLE_MMAP"),
+        (2, "IORING_FEAT_NODROP"),
+        (4, "IORING_FEAT_SUBMIT_STABLE"),
+        (8, "IORING_FEAT_RW_CUR_POS"),
+        (0x10, "IORING_FEAT_CUR_PERSONALITY"),
+        (0x20, "IORING_FEAT_FAST_POLL"),
+        (0x40, "IORING_FEAT_POLL_32BITS"),
+        (0x80, "IORING_FEAT_SQPOLL_NONFIXED"),
+        (0x100, "IORING_FEAT_EXT_ARG"),
+        (0x200, "IORING_FEAT_NATIVE_WORKERS"),
+        (0x400, "IORING_FEAT_RSRC_TAGS"),
+        (0x800, "IORING_FEAT_CQE_SKIP"),
+        (0x1000, "IORING_FEAT_LINKED_FILE"),
+        (0x2000, "IORING_FEAT_REG_REG_RING"),
+        (0x4000, "IORING_FEAT_RECVSEND_BUNDLE"),
+        (0x8000, "IORING_FEAT_MIN_TIMEOUT"),
+        (0x10000, "IORING_FEAT_RW_ATTR"),
+        (0x20000, "IORING_FEAT_NO_IOWAIT"),
+    ],
+    unknown: "IORING_FEAT_???",
+};
+
+/// Access to files that Landlock controls.
+pub(crate) static LANDLOCK_FILE_ACCESS: Flags = Flags {
+    names: &[
+        (1, "LANDLOCK_ACCESS_FS_EXECUTE"),
+        (2, "LANDLOCK_ACCESS_FS_WRITE_FILE"),
+        (4, "LANDLOCK_ACCESS_FS_READ_FILE"),
+        (8, "LANDLOCK_ACCESS_FS_READ_DIR"),
+        (0x10, "LANDLOCK_ACCESS_FS_REMOVE_DIR"),
+        (0x20, "LANDLOCK_ACCESS_FS_REMOVE_FILE"),
+        (0x40, "LANDLOCK_ACCESS_FS_MAKE_CHAR"),
+        (0x80, "LANDLOCK_ACCESS_FS_MAKE_DIR"),
+        (0x100, "LANDLOCK_ACCESS_FS_MAKE_REG"),
+        (0x200, "LANDLOCK_ACCESS_FS_MAKE_SOCK"),
+        (0x400, "LANDLOCK_ACCESS_FS_MAKE_FIFO"),
+        (0x800, "LANDLOCK_ACCESS_FS_MAKE_BLOCK"),
+        (0x1000, "LANDLOCK_ACCESS_FS_MAKE_SYM"),
+        (0x2000, "LANDLOCK_ACCESS_FS_REFER"),
+        (0x4000, "LANDLOCK_ACCESS_FS_TRUNCATE"),
+        (0x8000, "LANDLOCK_ACCESS_FS_IOCTL_DEV"),
+    ],
+    unknown: "LANDLOCK_ACCESS_FS_???",
+};
+
+/// Flags of a futex of futex_waitv.
+pub(crate) static FUTEX_WAITV: Flags =
+    Flags { names: &[(2, "FUTEX_32"), (0x80, "FUTEX_PRIVATE_FLAG")], unknown: "FUTEX_???" };
+
+/// Permissions of a key.
+pub(crate) static KEY_PERMISSIONS: Flags = Flags {
+    names: &[
+        (0x1000000, "KEY_POS_VIEW"),
+        (0x2000000, "KEY_POS_READ"),
+        (0x4000000, "KEY_POS_WRITE"),
+        (0x8000000, "KEY_POS_SEARCH"),
+        (0x10000000, "KEY_POS_LINK"),
+        (0x20000000, "KEY_POS_SETATTR"),
+        (0x10000, "KEY_USR_VIEW"),
+        (0x20000, "KEY_USR_READ"),
+        (0x40000, "KEY_USR_WRITE"),
+        (0x80000, "KEY_USR_SEARCH"),
+        (0x100000, "KEY_USR_LINK"),
+        (0x200000, "KEY_USR_SETATTR"),
+        (0x100, "KEY_GRP_VIEW"),
+        (0x200, "KEY_GRP_READ"),
+        (0x400, "KEY_GRP_WRITE"),
+        (0x800, "KEY_GRP_SEARCH"),
+        (0x1000, "KEY_GRP_LINK"),
+        (0x2000, "KEY_GRP_SETATTR"),
+        (1, "KEY_OTH_VIEW"),
+        (2, "KEY_OTH_READ"),
+        (4, "KEY_OTH_WRITE"),
+        (8, "KEY_OTH_SEARCH"),
+        (0x10, "KEY_OTH_LINK"),
+        (0x20, "KEY_OTH_SETATTR"),
+    ],
+    unknown: "KEY_???",
+};
+
 /// Flags of io_uring_enter.
 pub(crate) static IO_URING_ENTER: Flags = Flags {
     names: &[
