@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::fields::Fields;
 use super::socket::ethernet_protocol;
 use super::tables::socket;
-use super::{field, hex_bytes, int};
+use super::{field, hex_bytes, int, padded_hex};
 use crate::decode::number::{hex, push_decimal, push_hex, push_unsigned};
 use crate::decode::quote::{quote, quote_until_nul};
 
@@ -81,7 +81,7 @@ fn inet6(fields: &mut Fields<'_>, bytes: &[u8]) {
     out.push_str("inet_pton(AF_INET6, \"");
     out.push_str(&ipv6(bytes, 8).to_string());
     out.push_str("\", &sin6_addr)");
-    if bytes.len() >= 28 {
+    if bytes.len() > 24 {
         fields.unsigned("sin6_scope_id", field(bytes, 24, 4));
     }
 }
@@ -92,33 +92,21 @@ fn netlink(fields: &mut Fields<'_>, bytes: &[u8]) {
         fields.hex("nl_pad", padding);
     }
     fields.signed("nl_pid", int(bytes, 4));
-    let (out, groups) = (fields.name("nl_groups"), field(bytes, 8, 4));
-    if groups == 0 {
-        out.push_str("00000000");
-    } else {
-        padded_hex(out, groups, 6);
-    }
-}
-
-/// Appends a number as `0x000005`, with at least so many digits.
-fn padded_hex(out: &mut String, value: u64, digits: u32) {
-    out.push_str("0x");
-    for position in (0..16).rev() {
-        if position < digits || value >> (4 * position) != 0 {
-            out.push(char::from(b"0123456789abcdef"[(value >> (4 * position) & 0xf) as usize]));
-        }
-    }
+    padded_hex(fields.name("nl_groups"), field(bytes, 8, 4));
 }
 
 fn packet(fields: &mut Fields<'_>, bytes: &[u8]) {
     ethernet_protocol(fields.name("sll_protocol"), field(bytes, 2, 2));
-    fields.signed("sll_ifindex", int(bytes, 4));
+    fields.unsigned("sll_ifindex", field(bytes, 4, 4));
     socket::HARDWARE_TYPE.write(fields.name("sll_hatype"), field(bytes, 8, 2));
     socket::PACKET_TYPE.write(fields.name("sll_pkttype"), field(bytes, 10, 1));
     let length = field(bytes, 11, 1);
     fields.unsigned("sll_halen", length);
+    if length == 0 {
+        return;
+    }
     let out = fields.name("sll_addr");
-    let address = &bytes[12..bytes.len().min(20)];
+    let address = &bytes[12..];
     out.push('[');
     for (index, &byte) in address.iter().take(length as usize).enumerate() {
         if index > 0 {
@@ -126,7 +114,7 @@ fn packet(fields: &mut Fields<'_>, bytes: &[u8]) {
         }
         if byte == 0 { out.push_str("00") } else { push_hex(out, byte.into()) }
     }
-    if length > 8 {
+    if length as usize > address.len() {
         out.push_str(", ...");
     }
     out.push(']');
@@ -168,17 +156,6 @@ fn vsock(fields: &mut Fields<'_>, bytes: &[u8]) {
     if bytes[13..16].iter().any(|&byte| byte != 0) {
         hex_bytes(fields.name("svm_zero"), &bytes[13..16]);
     }
-}
-
-/// Appends the length that a call returned with an address, and before it the length that it got, where they differ: `[128 => 16]`.
-pub(crate) fn address_length(out: &mut String, given: i64, returned: i64) {
-    out.push('[');
-    if given != returned {
-        push_decimal(out, given);
-        out.push_str(" => ");
-    }
-    push_decimal(out, returned);
-    out.push(']');
 }
 
 #[cfg(test)]

@@ -70,6 +70,16 @@ fn int(bytes: &[u8], offset: usize) -> i64 {
     (field(bytes, offset, 4) as i32).into()
 }
 
+/// The signed number in the `size` bytes (4 or 8) at `offset`.
+fn word_at(bytes: &[u8], offset: usize, size: usize) -> i64 {
+    if size == 4 { int(bytes, offset) } else { field(bytes, offset, 8) as i64 }
+}
+
+/// Appends a user or group id: -1 stands for none.
+fn id(out: &mut String, value: u64) {
+    if value == 0xffff_ffff { out.push_str("-1") } else { push_unsigned(out, value) }
+}
+
 /// Appends what stands behind the known part of a structure that may grow: nothing if it is all zeros.
 fn rest(fields: &mut fields::Fields<'_>, bytes: &[u8], known: usize) {
     let more = bytes.get(known..).unwrap_or_default();
@@ -81,6 +91,16 @@ fn rest(fields: &mut fields::Fields<'_>, bytes: &[u8], known: usize) {
         push_unsigned(out, bytes.len() as u64 - 1);
         out.push_str(" */ ");
         hex_bytes(out, more);
+    }
+}
+
+/// Appends a number as `0x000005`, or `00000000`: as C's `%#08x` does.
+fn padded_hex(out: &mut String, value: u64) {
+    out.push_str(if value == 0 { "00" } else { "0x" });
+    for position in (0..16).rev() {
+        if position < 6 || value >> (4 * position) != 0 {
+            out.push(char::from(b"0123456789abcdef"[(value >> (4 * position) & 0xf) as usize]));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::flags::Flags;
 use super::tables::file;
 use super::{field, int, rest};
-use crate::decode::number::{hex, push_octal, push_unsigned};
+use crate::decode::number::{push_octal, push_unsigned};
 
 /// Appends the flags of open: `O_RDWR|O_CREAT`.
 pub(crate) fn open_flags(out: &mut String, abi: Abi, value: u64) {
@@ -113,7 +113,7 @@ pub(crate) fn mode(out: &mut String, value: u64) {
             out.push_str(name);
         }
     }
-    push_octal(out, value & 0o777, 3);
+    push_octal(out, value & !0o177000, 3);
 }
 
 /// Appends the flags of statx: how to synchronize, then the rest.
@@ -131,9 +131,7 @@ pub(crate) fn statx_flags(out: &mut String, value: u64) {
 pub(crate) fn swap_flags(out: &mut String, value: u64) {
     let flags = value & 0xffff_8000;
     if flags != 0 {
-        if !file::SWAPON.write_known(out, flags) {
-            hex(out, flags);
-        }
+        file::SWAPON.write(out, flags);
         out.push('|');
     }
     push_unsigned(out, value & 0x7fff);
@@ -142,7 +140,11 @@ pub(crate) fn swap_flags(out: &mut String, value: u64) {
 /// Appends the flags of fanotify_init: the class, then the rest.
 pub(crate) fn fanotify_init(out: &mut String, value: u64) {
     file::FANOTIFY_CLASS.write(out, value & 0xc);
-    file::FANOTIFY_INIT.write_more(out, value & 0xffff_fff3);
+    let flags = value & 0xffff_fff3;
+    if flags != 0 {
+        out.push('|');
+        file::FANOTIFY_INIT.write(out, flags);
+    }
 }
 
 #[cfg(test)]

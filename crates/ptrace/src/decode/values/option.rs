@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::flags::Names;
 use super::tables::option as tables;
 use super::time::{Width, timespec, timeval};
-use super::{field, int};
+use super::{field, id, int};
 use crate::decode::number::{hex, push_decimal, push_hex, push_unsigned};
 use crate::decode::quote::quote;
 
@@ -156,8 +156,7 @@ fn credentials(out: &mut String, bytes: &[u8]) {
     let mut fields = Fields::new(out);
     fields.signed("pid", int(bytes, 0));
     for (name, offset) in [("uid", 4), ("gid", 8)] {
-        let (out, id) = (fields.name(name), field(bytes, offset, 4));
-        if id == 0xffff_ffff { out.push_str("-1") } else { push_unsigned(out, id) }
+        id(fields.name(name), field(bytes, offset, 4));
     }
     fields.end();
 }

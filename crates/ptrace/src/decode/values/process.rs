@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::signal::signal;
 use super::tables::process;
-use super::{field, int};
+use super::{field, int, padded_hex};
 use crate::decode::number::{hex, push_decimal, push_hex, push_unsigned};
 
 /// Appends the flags of clone with the signal at the child's exit: `CLONE_VM|CLONE_VFORK|SIGCHLD`.
@@ -109,11 +109,13 @@ pub(crate) fn sched_attr(out: &mut String, bytes: &[u8]) {
     let (size, flags) = (field(bytes, 0, 4), field(bytes, 8, 8));
     let mut fields = Fields::new(out);
     fields.unsigned("size", size);
-    if size < 48 {
+    // 0 stands for the first version.
+    if (1..48).contains(&size) {
         return fields.end();
     }
-    if flags & KEEP_POLICY == 0 {
-        process::SCHED_POLICY.write(fields.name("sched_policy"), field(bytes, 4, 4));
+    let policy = int(bytes, 4);
+    if policy < 0 || flags & (KEEP_POLICY | KEEP_PARAMS) == 0 {
+        process::SCHED_POLICY.write(fields.name("sched_policy"), policy as u32 as u64);
     }
     process::SCHED_FLAG.write(fields.name("sched_flags"), flags);
     if flags & KEEP_PARAMS == 0 {
@@ -140,17 +142,13 @@ pub(crate) const USER_DESC_SIZE: usize = 16;
 pub(crate) fn user_desc(out: &mut String, bytes: &[u8]) {
     let bits = field(bytes, 12, 4);
     let mut fields = Fields::new(out);
-    fields.signed("entry_number", int(bytes, 0));
-    for (name, offset) in [("base_addr", 4), ("limit", 8)] {
-        let out = fields.name(name);
-        out.push_str("0x");
-        let value = field(bytes, offset, 4);
-        for shift in (0..8).rev().map(|digit| digit * 4) {
-            if shift < 24 || value >> shift != 0 {
-                out.push(char::from(b"0123456789abcdef"[(value >> shift & 0xf) as usize]));
-            }
-        }
+    match field(bytes, 0, 4) {
+        // Any free entry.
+        0xffff_ffff => fields.name("entry_number").push_str("-1"),
+        entry => fields.unsigned("entry_number", entry),
     }
+    padded_hex(fields.name("base_addr"), field(bytes, 4, 4));
+    padded_hex(fields.name("limit"), field(bytes, 8, 4));
     fields.unsigned("seg_32bit", bits & 1);
     fields.unsigned("contents", bits >> 1 & 3);
     fields.unsigned("read_exec_only", bits >> 3 & 1);

@@ -7,7 +7,7 @@ use super::fields::{Fields, address};
 use super::signal::{signal, signal_set};
 use super::tables::signal as tables;
 use super::time::clock_ticks;
-use super::{field, int};
+use super::{field, id, int, word_at};
 use crate::decode::number::{push_decimal, push_hex};
 
 /// Size of a `siginfo_t`.
@@ -46,9 +46,11 @@ pub(crate) fn siginfo(out: &mut String, abi: Abi, bytes: &[u8]) {
         SI_SIGIO => info.band(&mut fields),
         SI_KERNEL | 1.. if info.fault_or_child(&mut fields, number, code) => {}
         _ => {
-            info.sender(&mut fields);
-            // With SI_QUEUE there may be no value.
-            if code != SI_QUEUE || field(rest, 8, word) != 0 {
+            // The kernel's own reasons need no sender, and none needs a value.
+            if code < 0 || field(rest, 0, 8) != 0 {
+                info.sender(&mut fields);
+            }
+            if field(rest, 8, word) != 0 {
                 info.value(&mut fields, 8);
             }
         }
@@ -56,6 +58,7 @@ pub(crate) fn siginfo(out: &mut String, abi: Abi, bytes: &[u8]) {
     fields.end();
 }
 
+const CLD_EXITED: i64 = 1;
 const SI_USER: i64 = 0;
 const SI_KERNEL: i64 = 128;
 const SI_QUEUE: i64 = -1;
@@ -108,7 +111,7 @@ struct Info<'a> {
 impl Info<'_> {
     fn sender(&self, fields: &mut Fields<'_>) {
         fields.signed("si_pid", int(self.rest, 0));
-        fields.unsigned("si_uid", field(self.rest, 4, 4));
+        id(fields.name("si_uid"), field(self.rest, 4, 4));
     }
 
     fn value(&self, fields: &mut Fields<'_>, offset: usize) {
@@ -117,7 +120,7 @@ impl Info<'_> {
     }
 
     fn band(&self, fields: &mut Fields<'_>) {
-        let band = if self.narrow { int(self.rest, 0) } else { field(self.rest, 0, self.word) as i64 };
+        let band = word_at(self.rest, 0, self.word);
         fields.signed("si_band", band);
         fields.signed("si_fd", int(self.rest, self.word));
     }
@@ -129,14 +132,14 @@ impl Info<'_> {
             17 => {
                 self.sender(fields);
                 let status = int(rest, 8);
-                if code == SI_KERNEL || code == 1 {
+                if code == CLD_EXITED {
                     fields.signed("si_status", status);
                 } else {
                     signal(fields.name("si_status"), status as u64);
                 }
                 let first = if self.narrow { 12 } else { 16 };
-                clock_ticks(fields.name("si_utime"), field(rest, first, word));
-                clock_ticks(fields.name("si_stime"), field(rest, first + word, word));
+                clock_ticks(fields.name("si_utime"), word_at(rest, first, word) as u64);
+                clock_ticks(fields.name("si_stime"), word_at(rest, first + word, word) as u64);
             }
             4 | 5 | 7 | 8 | 11 => {
                 fields.address("si_addr", field(rest, 0, word));
@@ -157,7 +160,7 @@ impl Info<'_> {
             }
             31 => {
                 address(fields.name("si_call_addr"), field(rest, 0, word));
-                fields.signed("si_syscall", int(rest, word));
+                fields.unsigned("si_syscall", field(rest, word, 4));
                 tables::ARCHITECTURE.write(fields.name("si_arch"), field(rest, word + 4, 4));
             }
             _ => return false,
@@ -206,7 +209,8 @@ pub(crate) fn handler(out: &mut String, word: usize, value: u64) {
     match value {
         0 => out.push_str("SIG_DFL"),
         1 => out.push_str("SIG_IGN"),
-        _ if value == u64::MAX >> (64 - 8 * word) => out.push_str("SIG_ERR"),
+        // strace does not know it in 32 bits.
+        u64::MAX if word == 8 => out.push_str("SIG_ERR"),
         _ => push_hex(out, value),
     }
 }

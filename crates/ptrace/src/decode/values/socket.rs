@@ -8,7 +8,11 @@ pub(crate) fn socket_type(out: &mut String, value: u64) {
     match socket::SOCK_TYPE.name(value & 0xf) {
         Some(name) => {
             out.push_str(name);
-            socket::SOCK_FLAGS.write_more(out, value & 0xffff_fff0);
+            let flags = value & 0xffff_fff0;
+            if flags != 0 {
+                out.push('|');
+                socket::SOCK_FLAGS.write(out, flags);
+            }
         }
         None => socket::SOCK_FLAGS.write_int(out, value),
     }

@@ -34,7 +34,7 @@ pub(crate) fn sysinfo_size(word: usize) -> usize {
 pub(crate) fn sysinfo(out: &mut String, word: usize, bytes: &[u8]) {
     let get = |index| field(bytes, index * word, word);
     let mut fields = Fields::new(out);
-    fields.signed("uptime", if word == 8 { get(0) as i64 } else { int(bytes, 0) });
+    fields.unsigned("uptime", get(0));
     let loads = fields.name("loads");
     loads.push('[');
     push_unsigned(loads, get(1));

@@ -3,7 +3,7 @@
 use super::fields::{Fields, address};
 use super::signal::signal;
 use super::tables::time;
-use super::{field, int};
+use super::{field, int, word_at};
 use crate::decode::number::{push_decimal, push_unsigned};
 
 /// How a pair of seconds and a fraction is stored.
@@ -85,8 +85,8 @@ fn times(out: &mut String, width: Width, bytes: &[u8], write: impl Fn(&mut Strin
 /// Appends the structure of utime: two times of `word` bytes each.
 pub(crate) fn utimbuf(out: &mut String, word: usize, bytes: &[u8]) {
     let mut fields = Fields::new(out);
-    unix_time(fields.name("actime"), signed(bytes, 0, word));
-    unix_time(fields.name("modtime"), signed(bytes, word, word));
+    unix_time(fields.name("actime"), word_at(bytes, 0, word));
+    unix_time(fields.name("modtime"), word_at(bytes, word, word));
     fields.end();
 }
 
@@ -99,11 +99,6 @@ pub(crate) fn clock(out: &mut String, value: u64) {
 pub(crate) fn unix_time(out: &mut String, seconds: i64) {
     push_decimal(out, seconds);
     date_comment(out, seconds, 0, 0);
-}
-
-/// A signed number of 4 or 8 bytes.
-fn signed(bytes: &[u8], offset: usize, size: usize) -> i64 {
-    if size == 4 { int(bytes, offset) } else { field(bytes, offset, 8) as i64 }
 }
 
 /// Appends a date in UTC as a comment; nothing for the epoch itself, which stands for "not set", and for what is no date.
@@ -195,7 +190,7 @@ pub(crate) fn timezone(out: &mut String, bytes: &[u8]) {
 pub(crate) fn tms(out: &mut String, word: usize, bytes: &[u8]) {
     let mut fields = Fields::new(out);
     for (index, name) in ["tms_utime", "tms_stime", "tms_cutime", "tms_cstime"].into_iter().enumerate() {
-        clock_ticks(fields.name(name), field(bytes, index * word, word));
+        clock_ticks(fields.name(name), word_at(bytes, index * word, word) as u64);
     }
     fields.end();
 }
@@ -258,14 +253,14 @@ pub(crate) fn timex(out: &mut String, word: usize, bytes: &[u8]) {
     time::ADJ.write(fields.name("modes"), field(bytes, 0, 4));
     let words = |fields: &mut Fields<'_>, first: usize, names: &[&str]| {
         for (index, name) in names.iter().enumerate() {
-            fields.signed(name, signed(bytes, (first + index) * word, word));
+            fields.signed(name, word_at(bytes, (first + index) * word, word));
         }
     };
     // Members of 4 bytes are followed by as many as fill a word.
     words(&mut fields, 1, &["offset", "freq", "maxerror", "esterror"]);
     time::STA.write(fields.name("status"), field(bytes, 5 * word, 4));
     words(&mut fields, 6, &["constant", "precision", "tolerance"]);
-    let now = (signed(bytes, 9 * word, word), field(bytes, 10 * word, word));
+    let now = (word_at(bytes, 9 * word, word), field(bytes, 10 * word, word));
     pair(fields.name("time"), now, "tv_usec");
     words(&mut fields, 11, &["tick", "ppsfreq", "jitter"]);
     fields.signed("shift", int(bytes, 14 * word));

@@ -94,8 +94,6 @@ pub(crate) static STATX_MASK: Flags = Flags {
     names: &[
         (0xfff, "STATX_ALL"),
         (0x7ff, "STATX_BASIC_STATS"),
-        (0x1000, "STATX_MNT_ID"),
-        (0x2000, "STATX_DIOALIGN"),
         (1, "STATX_TYPE"),
         (2, "STATX_MODE"),
         (4, "STATX_NLINK"),
@@ -108,6 +106,8 @@ pub(crate) static STATX_MASK: Flags = Flags {
         (0x200, "STATX_SIZE"),
         (0x400, "STATX_BLOCKS"),
         (0x800, "STATX_BTIME"),
+        (0x1000, "STATX_MNT_ID"),
+        (0x2000, "STATX_DIOALIGN"),
         (0x4000, "STATX_MNT_ID_UNIQUE"),
         (0x8000, "STATX_SUBVOL"),
         (0x10000, "STATX_WRITE_ATOMIC"),
@@ -297,6 +297,23 @@ pub(crate) static INODE_FLAGS: Flags = Flags {
 /// Commands of quotactl.
 pub(crate) static QUOTA_COMMAND: Names = Names {
     names: &[
+        (0x100, "Q_V1_QUOTAON"),
+        (0x200, "Q_V1_QUOTAOFF"),
+        (0x300, "Q_V1_GETQUOTA"),
+        (0x400, "Q_V1_SETQUOTA"),
+        (0x500, "Q_V1_SETUSE"),
+        (0x600, "Q_V1_SYNC"),
+        (0x700, "Q_SETQLIM"),
+        (0x800, "Q_V1_GETSTATS"),
+        (0x900, "Q_V2_GETINFO"),
+        (0xa00, "Q_V2_SETINFO"),
+        (0xb00, "Q_V2_SETGRACE"),
+        (0xc00, "Q_V2_SETFLAGS"),
+        (0xd00, "Q_V2_GETQUOTA"),
+        (0xe00, "Q_V2_SETQUOTA"),
+        (0xf00, "Q_V2_SETUSE"),
+        (0x1000, "Q_V1_RSQUASH"),
+        (0x1100, "Q_V2_GETSTATS"),
         (0x5801, "Q_XQUOTAON"),
         (0x5802, "Q_XQUOTAOFF"),
         (0x5803, "Q_XGETQUOTA"),
@@ -445,6 +462,7 @@ pub(crate) static FLOCK: Flags = Flags {
         (4, "LOCK_NB"),
         (8, "LOCK_UN"),
         (0x20, "LOCK_MAND"),
+        (0xc0, "LOCK_RW"),
         (0x40, "LOCK_READ"),
         (0x80, "LOCK_WRITE"),
     ],
@@ -503,7 +521,7 @@ pub(crate) static SWAPON: Flags = Flags {
         (0x20000, "SWAP_FLAG_DISCARD_ONCE"),
         (0x40000, "SWAP_FLAG_DISCARD_PAGES"),
     ],
-    unknown: "",
+    unknown: "SWAP_FLAG_???",
 };
 
 /// Flags of fsopen.
@@ -609,7 +627,7 @@ pub(crate) static FANOTIFY_INIT: Flags = Flags {
         (0x800, "FAN_REPORT_NAME"),
         (0x1000, "FAN_REPORT_TARGET_FID"),
     ],
-    unknown: "",
+    unknown: "FAN_???",
 };
 
 /// Notification class of fanotify_init.
