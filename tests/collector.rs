@@ -155,7 +155,7 @@ fn strict_peers_refuse_what_lenient_ones_take() {
 
     assert_eq!(send("café".as_bytes(), 0x22), [200, 200, 200]);
     let taken = BTreeSet::from(["22".repeat(8)]);
-    assert_eq!(sink.span_ids(), taken);
+    assert_eq!(sink.spans().into_keys().collect::<BTreeSet<_>>(), taken);
     wait_until("rotel to print it", || rotel.span_ids() == taken);
     let mut stored = None;
     wait_until("the span in Jaeger", || {
@@ -199,6 +199,34 @@ fn names_that_are_no_text_are_valid_protobuf_and_json() {
         let sink = Sink::start();
         let file = names().trace_with_file(&sink.otlp.options(protocol));
         assert!(sink.refusals().is_empty(), "{protocol:?}: {:?}", sink.refusals());
-        assert_eq!(sink.span_ids(), ids(&file), "{protocol:?}");
+        assert_eq!(sink.spans().into_keys().collect::<BTreeSet<_>>(), ids(&file), "{protocol:?}");
+    }
+}
+
+#[test]
+fn a_receiver_that_dies_during_the_run_loses_nothing() {
+    if !(built(&["venv"]) && available(&["cc"])) {
+        return;
+    }
+    const ROUNDS: usize = 15;
+    for protocol in [Protocol::HttpProtobuf, Protocol::HttpJson] {
+        let mut sink = Sink::start();
+        let script =
+            format!("for i in $(seq {ROUNDS}); do {} 2 100; sleep 0.2; done", support::program("threads").display());
+        let subject = Subject::exact(["sh", "-c", &script]);
+        let options = sink.otlp.options(protocol);
+        let finished = std::thread::scope(|scope| {
+            let run = scope.spawn(|| subject.trace(&options));
+            wait_until("the first spans", || !sink.spans().is_empty());
+            sink.kill();
+            run.join().expect("the run ends")
+        });
+        assert!(finished.status.success(), "{}", finished.stderr);
+        let mut all = sink.spans();
+        assert!(!all.is_empty());
+        let rest = Trace::read(&subject.file_left());
+        // What the receiver took without living long enough to say so is in both.
+        all.extend(rest.spans.into_iter().map(|span| (span.span_id, span.name)));
+        assert_eq!(all.values().filter(|name| *name == "getppid").count(), ROUNDS * 200, "{}", finished.stderr);
     }
 }

@@ -5,7 +5,6 @@ mod peers;
 mod support;
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 
 use peers::subject::Subject;
 use peers::{Jaeger, Protocol, Uploaded, built};
@@ -114,14 +113,6 @@ fn counts_gcc() {
     }
 }
 
-/// The local file that a run left in a folder because it was not told of another place.
-fn file_left(subject: &Subject) -> PathBuf {
-    let entries = std::fs::read_dir(subject.file("")).expect("the folder").map(|entry| entry.expect("an entry").path());
-    let files: Vec<_> = entries.filter(|path| path.to_string_lossy().ends_with(".otlp.jsonl")).collect();
-    assert_eq!(files.len(), 1, "{files:?}");
-    files[0].clone()
-}
-
 #[test]
 fn what_nobody_took_is_delivered_later() {
     if !ready(&["cc"]) {
@@ -136,7 +127,7 @@ fn what_nobody_took_is_delivered_later() {
             let traced = subject.trace(&words.map(str::to_owned));
             assert_eq!((traced.status, &traced.stdout), (alone.status, &alone.stdout), "{}", traced.stderr);
             assert_eq!(traced.stderr.matches("warning").count(), 1, "{}", traced.stderr);
-            let path = file_left(&subject);
+            let path = subject.file_left();
             let file = Trace::read(&path);
             assert_eq!(file.faults(), [""; 0]);
             subject.assert_counts(&file.counts());

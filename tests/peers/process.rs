@@ -36,6 +36,13 @@ impl Process {
         self.child.try_wait().expect("wait").is_none()
     }
 
+    /// Ends it at once; its log can still be read.
+    pub fn kill(&mut self) {
+        // Ending an ended child does nothing.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
     /// Waits for a text in the log; fails if the server ends instead.
     pub fn expect(&mut self, text: &str) {
         wait_until(&format!("{text:?} in {}", self.log.display()), || {
@@ -58,8 +65,6 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Ending an ended child does nothing.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.kill();
     }
 }

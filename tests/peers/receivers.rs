@@ -1,6 +1,6 @@
 //! The other receivers: the OpenTelemetry Collector, rotel, and a parser of Google's protobuf library behind HTTP.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -115,9 +115,19 @@ impl Sink {
         Sink { process, otlp: Endpoints { grpc: http, http } }
     }
 
-    /// The ids of the spans that it took.
-    pub fn span_ids(&self) -> BTreeSet<String> {
-        self.lines("span ")
+    /// Ends it at once. What it has taken is still known.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// The spans that it took: id to name.
+    pub fn spans(&self) -> BTreeMap<String, String> {
+        let lines = self.lines("span ");
+        lines
+            .iter()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(id, name)| (id.to_owned(), name.to_owned()))
+            .collect()
     }
 
     /// Why it refused batches.

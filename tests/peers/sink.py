@@ -1,6 +1,6 @@
 """An OTLP receiver over HTTP that takes nothing on trust: each batch is parsed by Google's protobuf library.
 
-Prints its address first, then `span ID` for each span it took and `refused WHY` for each batch it did not take.
+Prints its address first, then `span ID NAME` for each span it took and `refused WHY` for each batch it did not take.
 """
 
 import base64
@@ -67,7 +67,7 @@ class Receiver(BaseHTTPRequestHandler):
             say("refused %s %r" % (content_type, error))
             self.answer(400, b"")
             return
-        say("\n".join("span " + span.span_id.hex() for span in spans))
+        say("\n".join("span %s %s" % (span.span_id.hex(), span.name) for span in spans))
         response = ExportTraceServiceResponse()
         if content_type == "application/json":
             self.answer(200, json_format.MessageToJson(response).encode())

@@ -87,6 +87,15 @@ impl Subject {
         self.folder.path().join(name)
     }
 
+    /// The local file that a run left in its folder because it was not told of another place.
+    pub fn file_left(&self) -> PathBuf {
+        let entries = std::fs::read_dir(self.folder.path()).expect("the folder");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let files: Vec<_> = paths.filter(|path| path.to_string_lossy().ends_with(".otlp.jsonl")).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        files[0].clone()
+    }
+
     /// The same surroundings for every run.
     fn prepare(&self, command: &mut Command) {
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C");
