@@ -176,7 +176,7 @@ pub enum DescriptorTarget {
 }
 
 /// A system call's entry.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// The calling convention.
     pub abi: Abi,
@@ -193,7 +193,7 @@ pub struct Entry {
 }
 
 /// A system call's return.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Return {
     /// What the kernel returned: negative errno on failure.
     pub value: i64,

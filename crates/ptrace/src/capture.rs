@@ -226,6 +226,11 @@ impl<'a> Copier<'a> {
         whole
     }
 
+    /// Forgets what was copied last.
+    pub(crate) fn drop_last(&mut self) {
+        self.copied.truncate_last(0);
+    }
+
     /// What was copied at this stop.
     pub(crate) fn here(&self, address: u64, length: usize) -> Option<&[u8]> {
         self.copied.get(address, length)
@@ -301,6 +306,11 @@ impl<'a> Copier<'a> {
             self.shown(address, length);
         }
     }
+}
+
+/// Where a summary of what stands at `address` is kept, so that it cannot be taken for the thing itself: no tracee has memory there.
+pub(crate) fn summary_of(address: u64) -> u64 {
+    address ^ 1 << 63
 }
 
 /// The number that stands in up to eight bytes, in the byte order of all supported architectures.

@@ -397,6 +397,8 @@ pub(crate) fn received(process: &mut Process, observed: &Observed<'_>, address: 
 pub(crate) struct ControlMessages<'a> {
     rest: &'a [u8],
     word: usize,
+    /// A message was shorter than its own header.
+    broken: bool,
 }
 
 /// One control message.
@@ -409,7 +411,12 @@ pub(crate) struct ControlMessage<'a> {
 
 impl<'a> ControlMessages<'a> {
     pub(crate) fn new(control: &'a [u8], abi: Abi) -> Self {
-        ControlMessages { rest: control, word: abi.word_size() }
+        ControlMessages { rest: control, word: abi.word_size(), broken: false }
+    }
+
+    /// How many bytes were not understood.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
     }
 }
 
@@ -418,8 +425,9 @@ impl<'a> Iterator for ControlMessages<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let header = self.word + 8;
-        let head = self.rest.get(..header)?;
+        let head = self.rest.get(..header).filter(|_| !self.broken)?;
         let length = number(&head[..self.word]);
+        self.broken = length < header as u64;
         let end = usize::try_from(length).unwrap_or(usize::MAX).clamp(header, self.rest.len());
         let message = ControlMessage {
             length,

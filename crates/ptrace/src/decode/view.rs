@@ -113,6 +113,8 @@ impl View<'_> {
                 };
                 push_decimal(out, value as i64);
             }
+            Kind::WideFlags(flags) if self.abi == Abi::I386 => flags.write(out, self.low_high(register)),
+            Kind::WideFlags(flags) => flags.write(out, value),
             Kind::WideLowHigh => {
                 let value = match self.word_size() {
                     4 if self.abi == Abi::I386 => self.low_high(register),

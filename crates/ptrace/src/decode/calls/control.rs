@@ -277,9 +277,45 @@ fn mount_bits(arguments: &[u64; 6]) -> u64 {
 
 fn kcmp_index(_: Abi, arguments: &[u64; 6]) -> Kind {
     match arguments[2] as u32 {
-        0 | 7 => Int,
+        0 => Int,
         1..=6 => Absent,
         _ => Hex,
+    }
+}
+
+fn kcmp_first(abi: Abi, arguments: &[u64; 6]) -> Kind {
+    // KCMP_EPOLL_TFD
+    if arguments[2] as u32 == 7 { Int } else { kcmp_index(abi, arguments) }
+}
+
+fn kcmp_second(abi: Abi, arguments: &[u64; 6]) -> Kind {
+    if arguments[2] as u32 == 7 { Pointer } else { kcmp_index(abi, arguments) }
+}
+
+/// A name that the kernel would take, which is not longer than 64 bytes.
+fn host_name(_: Abi, arguments: &[u64; 6]) -> Kind {
+    if arguments[1] as u32 <= 64 { Kind::BytesIn(1) } else { Pointer }
+}
+
+fn syslog_type(out: &mut String, value: u64) {
+    push_decimal(out, (value as i32).into());
+    out.push_str(" /* ");
+    out.push_str(t::SYSLOG.name(value & 0xffff_ffff).unwrap_or("SYSLOG_ACTION_???"));
+    out.push_str(" */");
+}
+
+fn syslog_buffer(_: Abi, arguments: &[u64; 6]) -> Kind {
+    match arguments[0] as i32 {
+        0 | 1 | 5..=7 | 9 | 10 => Absent,
+        2..=4 => Kind::Read,
+        _ => Pointer,
+    }
+}
+
+fn syslog_length(_: Abi, arguments: &[u64; 6]) -> Kind {
+    match arguments[0] as i32 {
+        0 | 1 | 5..=7 | 9 | 10 => Absent,
+        _ => Int,
     }
 }
 
@@ -387,8 +423,8 @@ pub(super) static CALLS: &[Spec] = &[
             arg("flags", Flags(&file::MOVE_MOUNT)),
         ],
     ),
-    call("sethostname", &[arg("name", Kind::BytesIn(1)), arg("len", Uint)]),
-    call("setdomainname", &[arg("name", Kind::BytesIn(1)), arg("len", Uint)]),
+    call("sethostname", &[arg("name", Select(host_name)), arg("len", Uint)]),
+    call("setdomainname", &[arg("name", Select(host_name)), arg("len", Uint)]),
     call(
         "reboot",
         &[
@@ -398,7 +434,7 @@ pub(super) static CALLS: &[Spec] = &[
             arg("arg", Select(reboot_argument)),
         ],
     ),
-    call("syslog", &[arg("type", Names(&t::SYSLOG)), arg("bufp", Pointer), arg("len", Int)]),
+    call("syslog", &[arg("type", Word(syslog_type)), arg("bufp", Select(syslog_buffer)), arg("len", Select(syslog_length))]),
     call("init_module", &[arg("module_image", Pointer), arg("len", Ulong), arg("param_values", Str)]),
     call("finit_module", &[arg("fd", Fd), arg("param_values", Str), arg("flags", Flags(&t::FINIT_MODULE))]),
     call("delete_module", &[arg("name", Str), arg("flags", Flags(&t::DELETE_MODULE))]),
@@ -408,8 +444,8 @@ pub(super) static CALLS: &[Spec] = &[
             arg("pid1", Int),
             arg("pid2", Int),
             arg("type", Names(&t::KCMP)),
-            arg("idx1", Select(kcmp_index)),
-            arg("idx2", Select(kcmp_index)),
+            arg("idx1", Select(kcmp_first)),
+            arg("idx2", Select(kcmp_second)),
         ],
     ),
     call("ptrace", &[arg("op", Names(&t::PTRACE)), arg("pid", Int), arg("addr", Hex), arg("data", Hex)]),

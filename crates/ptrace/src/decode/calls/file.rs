@@ -14,7 +14,7 @@ use super::super::values as v;
 use super::super::values::tables::file as t;
 use super::super::view::View;
 use super::structures::*;
-use crate::capture::number;
+use crate::capture::{number, summary_of};
 
 const O_CREAT_OR_TMPFILE: u64 = 0o100 | 0o20_000_000;
 
@@ -31,17 +31,18 @@ fn openat_mode(_: Abi, arguments: &[u64; 6]) -> Kind {
 /// `struct open_how`, which may grow: its size is the fourth argument.
 static OPEN_HOW: Complex = Complex {
     at_entry: Some(|copier, address| {
-        let size = copier.arguments[3];
-        if size >= 24 {
-            copier.bytes(address, 24);
-        }
+        copier.bytes(address, open_how_size(copier.arguments));
     }),
     at_return: None,
-    write: |out, view, address| match view.given(address, 24) {
-        Some(bytes) => v::open_how(out, view.abi, bytes),
-        None => view.address(out, address),
+    write: |out, view, address| match view.given(address, open_how_size(view.arguments)) {
+        Some(bytes) if bytes.len() >= v::LEAST_OPEN_HOW => v::open_how(out, view.abi, bytes),
+        _ => view.address(out, address),
     },
 };
+
+fn open_how_size(arguments: &[u64; 6]) -> usize {
+    arguments[3].min(4096) as usize
+}
 
 /// Directory entries: only how many there are is shown.
 static ENTRIES: Complex = Complex {
@@ -56,11 +57,11 @@ static ENTRIES: Complex = Complex {
             count += 1;
             rest = rest.get(number(length).max(1) as usize..).unwrap_or(&[]);
         }
-        copier.keep(address, &count.to_le_bytes());
+        copier.keep(summary_of(address), &count.to_le_bytes());
     }),
     write: |out, view, address| {
         view.address(out, address);
-        if let Some(count) = view.returned(address, 4) {
+        if let Some(count) = view.returned(summary_of(address), 4) {
             out.push_str(" /* ");
             push_unsigned(out, number(count));
             out.push_str(" entries */");
@@ -68,9 +69,16 @@ static ENTRIES: Complex = Complex {
     },
 };
 
+/// The longest value of an extended attribute.
+const MOST_XATTR: u64 = 65536;
+
 /// An extended attribute's value: a NUL at its end is not shown.
 static XATTR_IN: Complex = Complex {
-    at_entry: Some(|copier, address| copier.shown(address, copier.arguments[3])),
+    at_entry: Some(|copier, address| {
+        if copier.arguments[3] <= MOST_XATTR {
+            copier.shown(address, copier.arguments[3]);
+        }
+    }),
     at_return: None,
     write: |out, view, address| {
         let size = view.unsigned(view.arguments[3]);
@@ -255,6 +263,11 @@ fn fcntl_result(arguments: &[u64; 6]) -> ResultKind {
     }
 }
 
+/// A file's type and permissions.
+fn file_mode(out: &mut String, value: u64) {
+    v::mode(out, value & 0xffff);
+}
+
 /// The device number of a device file; other kinds of files have none.
 fn device(mode: u64) -> Kind {
     match mode & 0o170_000 {
@@ -418,10 +431,10 @@ pub(super) static CALLS: &[Spec] = &[
     call("symlinkat", &[arg("target", Path), arg("newdirfd", DirFd), arg("linkpath", Path)]),
     call("readlink", &[arg("pathname", Path), arg("buf", BytesOut), arg("bufsiz", Ulong)]),
     call("readlinkat", &[arg("dirfd", DirFd), arg("pathname", Path), arg("buf", BytesOut), arg("bufsiz", Ulong)]),
-    call("mknod", &[arg("pathname", Path), arg("mode", Word(v::mode)), arg("dev", Select(mknod_device))]),
+    call("mknod", &[arg("pathname", Path), arg("mode", Word(file_mode)), arg("dev", Select(mknod_device))]),
     call(
         "mknodat",
-        &[arg("dirfd", DirFd), arg("pathname", Path), arg("mode", Word(v::mode)), arg("dev", Select(mknodat_device))],
+        &[arg("dirfd", DirFd), arg("pathname", Path), arg("mode", Word(file_mode)), arg("dev", Select(mknodat_device))],
     ),
     call("chdir", &[arg("path", Path)]).effect(effect::chdir),
     call("fchdir", &[arg("fd", Fd)]).effect(effect::fchdir),
@@ -437,7 +450,7 @@ pub(super) static CALLS: &[Spec] = &[
     ),
     call("umask", &[arg("mask", Mode)]).returns(ResultKind::Octal),
     call("getdents", &[arg("fd", Fd), arg("dirp", In(&ENTRIES)), arg("count", Uint)]),
-    call("getdents64", &[arg("fd", Fd), arg("dirp", In(&ENTRIES)), arg("count", Ulong)]),
+    call("getdents64", &[arg("fd", Fd), arg("dirp", In(&ENTRIES)), arg("count", Uint)]),
     call("fsync", &[arg("fd", Fd)]),
     call("fdatasync", &[arg("fd", Fd)]),
     call("syncfs", &[arg("fd", Fd)]),

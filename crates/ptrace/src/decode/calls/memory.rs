@@ -225,7 +225,7 @@ pub(super) static CALLS: &[Spec] = &[
     )
     .note(barrier_note),
     call("memfd_create", &[arg("name", Str), arg("flags", Word(v::memfd_flags))]).opens(effect::memfd_create),
-    call("memfd_secret", &[arg("flags", HexInt)]).opens(effect::forget),
+    call("memfd_secret", &[arg("flags", Seen(super::file::file_flags))]).opens(effect::forget),
     call("userfaultfd", &[arg("flags", Flags(&file::USERFAULTFD))]).opens(effect::userfaultfd),
     call("personality", &[arg("persona", Word(v::personality))]).returns(ResultKind::Hex).note(personality_note),
 ];

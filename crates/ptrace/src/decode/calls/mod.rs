@@ -7,6 +7,8 @@ mod ipc;
 mod memory;
 mod poll;
 mod process;
+mod queue;
+mod schedule;
 mod signal;
 mod socket;
 mod structures;

@@ -5,7 +5,7 @@ use renacer_events::Abi;
 use super::super::effect;
 use super::super::number::{push_decimal, push_unsigned};
 use super::super::spec::Kind::{
-    self, Complex as Memory, Fd, Flags, In, Int, Names, Path, Pointer, Seen, Select, Uint, Ulong, Word,
+    self, Complex as Memory, DirFd, Fd, Flags, In, Int, Names, Path, Pointer, Seen, Select, Uint, Ulong, WideFlags, Word,
 };
 use super::super::spec::{Complex, Spec, Struct, arg, call};
 use super::super::values as v;
@@ -206,7 +206,7 @@ fn select_note(out: &mut String, view: &View<'_>) {
 }
 
 /// The signal mask of pselect6, behind one more pointer and with its size.
-static MASK_AND_SIZE: Complex = Complex {
+pub(super) static MASK_AND_SIZE: Complex = Complex {
     at_entry: Some(|copier, address| {
         let word = copier.abi.word_size();
         if let Some(bytes) = copier.bytes(address, 2 * word) {
@@ -265,6 +265,25 @@ static EPOLL_EVENTS: Complex = Complex {
         let count = if view.failed { u64::MAX } else { view.result.unwrap_or(0).max(0) as u64 };
         let size = epoll_event_size(view.abi);
         view.array(out, address, count, size, view.after, write_epoll_event);
+    },
+};
+
+/// The signal mask of epoll_pwait, which strace shows only if the call succeeded.
+static SET_IF_WAITED: Complex = Complex {
+    at_entry: SET_BY_SIXTH.at_entry,
+    at_return: None,
+    write: |out, view, address| if view.failed { view.address(out, address) } else { (SET_BY_SIXTH.write)(out, view, address) },
+};
+
+/// The timeout of epoll_pwait2, which strace shows only if the call succeeded.
+static TIMEOUT_IF_WAITED: Complex = Complex {
+    at_entry: Some(|copier, address| {
+        copier.bytes(address, 16);
+    }),
+    at_return: None,
+    write: |out, view, address| match view.given(address, 16) {
+        Some(bytes) if !view.failed => (TIMESPEC64.write)(out, view, bytes),
+        _ => view.address(out, address),
     },
 };
 
@@ -335,7 +354,7 @@ pub(super) static CALLS: &[Spec] = &[
             arg("events", Memory(&EPOLL_EVENTS)),
             arg("maxevents", Int),
             arg("timeout", Int),
-            arg("sigmask", Memory(&SET_BY_SIXTH)),
+            arg("sigmask", Memory(&SET_IF_WAITED)),
             arg("sigsetsize", Ulong),
         ],
     ),
@@ -345,8 +364,8 @@ pub(super) static CALLS: &[Spec] = &[
             arg("epfd", Fd),
             arg("events", Memory(&EPOLL_EVENTS)),
             arg("maxevents", Int),
-            arg("timeout", In(&TIMESPEC64)),
-            arg("sigmask", Memory(&SET_BY_SIXTH)),
+            arg("timeout", Memory(&TIMEOUT_IF_WAITED)),
+            arg("sigmask", Memory(&SET_IF_WAITED)),
             arg("sigsetsize", Ulong),
         ],
     ),
@@ -363,6 +382,16 @@ pub(super) static CALLS: &[Spec] = &[
     call("inotify_init1", &[arg("flags", Flags(&t::INOTIFY_INIT))]).opens(effect::inotify_init1),
     call("inotify_add_watch", &[arg("fd", Fd), arg("pathname", Path), arg("mask", Flags(&t::INOTIFY))]),
     call("inotify_rm_watch", &[arg("fd", Fd), arg("wd", Int)]),
+    call(
+        "fanotify_mark",
+        &[
+            arg("fanotify_fd", Fd),
+            arg("flags", Flags(&t::FANOTIFY_MARK)),
+            arg("mask", WideFlags(&t::FANOTIFY_MASK)),
+            arg("dirfd", DirFd),
+            arg("pathname", Path),
+        ],
+    ),
     call("fanotify_init", &[arg("flags", Word(v::fanotify_init)), arg("event_f_flags", Seen(super::file::open_flags))])
         .opens(effect::fanotify_init),
 ];

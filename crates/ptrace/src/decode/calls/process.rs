@@ -14,7 +14,7 @@ use super::super::values as v;
 use super::super::values::tables::{file, process as t};
 use super::super::view::{View, id};
 use super::structures::*;
-use crate::capture::number;
+use crate::capture::{number, summary_of};
 
 /// The pointers of an argument vector, up to and with the NULL, and the strings behind those that are shown.
 static ARGV: Complex = Complex {
@@ -89,13 +89,13 @@ static ENVP: Complex = Complex {
             at = at.wrapping_add(wanted as u64);
         }
         if ended || count > 0 {
-            copier.keep(address, &[count.to_le_bytes(), u32::from(ended).to_le_bytes()].concat());
+            copier.keep(summary_of(address), &[count.to_le_bytes(), u32::from(ended).to_le_bytes()].concat());
         }
     }),
     at_return: None,
     write: |out, view, address| {
         view.address(out, address);
-        if let Some(bytes) = view.given(address, 8) {
+        if let Some(bytes) = view.given(summary_of(address), 8) {
             let count = number(&bytes[..4]);
             out.push_str(" /* ");
             push_unsigned(out, count);
@@ -370,60 +370,6 @@ fn futex_wake_op(out: &mut String, value: u64) {
     hex(out, (value & 0xfff).into());
 }
 
-/// The name of the policy that sched_getscheduler returns.
-fn scheduler_note(out: &mut String, view: &View<'_>) {
-    if let Some(value) = view.result.filter(|_| !view.failed) {
-        out.push_str(t::SCHED_POLICY.name(value as u64).unwrap_or(""));
-    }
-}
-
-/// A mask of processors: the call's second argument is its size.
-fn write_cpu_mask(out: &mut String, bytes: &[u8]) {
-    out.push('[');
-    let mut first = true;
-    for (index, byte) in bytes.iter().enumerate() {
-        for bit in (0..8).filter(|bit| byte >> bit & 1 != 0) {
-            if !first {
-                out.push(' ');
-            }
-            first = false;
-            push_unsigned(out, (index * 8 + bit) as u64);
-        }
-    }
-    out.push(']');
-}
-
-fn cpu_mask_size(length: u64, word: usize) -> usize {
-    // 1024 bytes stand for more processors than any kernel has.
-    (length as u32 as usize).min(1024) / word * word
-}
-
-static CPUS_GIVEN: Complex = Complex {
-    at_entry: Some(|copier, address| {
-        let size = cpu_mask_size(copier.arguments[1], copier.abi.word_size());
-        copier.bytes(address, size);
-    }),
-    at_return: None,
-    write: |out, view, address| match view.given(address, cpu_mask_size(view.arguments[1], view.word_size())) {
-        Some(bytes) => write_cpu_mask(out, bytes),
-        None => view.address(out, address),
-    },
-};
-
-static CPUS_RETURNED: Complex = Complex {
-    at_entry: None,
-    at_return: Some(|copier, address, result| {
-        copier.bytes(address, cpu_mask_size(result.max(0) as u64, 1));
-    }),
-    write: |out, view, address| {
-        let size = cpu_mask_size(view.result.unwrap_or(0).max(0) as u64, 1);
-        match view.returned(address, size) {
-            Some(bytes) => write_cpu_mask(out, bytes),
-            None => view.address(out, address),
-        }
-    },
-};
-
 /// The groups that setgroups gets: the first argument is their number.
 static GROUPS_GIVEN: Complex = Complex {
     at_entry: Some(|copier, address| {
@@ -587,21 +533,7 @@ pub(super) static CALLS: &[Spec] = &[
         ],
     ),
     call("getrusage", &[arg("who", Names(&t::RUSAGE)), arg("usage", Out(&RUSAGE))]),
-    call("getpriority", &[arg("which", Names(&t::PRIORITY_WHICH)), arg("who", Int)]),
-    call("setpriority", &[arg("which", Names(&t::PRIORITY_WHICH)), arg("who", Int), arg("prio", Int)]),
     call("nice", &[arg("inc", Int)]),
-    call("sched_yield", NOTHING),
-    call("sched_getscheduler", &[arg("pid", Int)]).note(scheduler_note),
-    call(
-        "sched_setscheduler",
-        &[arg("pid", Int), arg("policy", Names(&t::SCHED_POLICY)), arg("param", In(&SCHED_PARAM))],
-    ),
-    call("sched_getparam", &[arg("pid", Int), arg("param", Out(&SCHED_PARAM))]),
-    call("sched_setparam", &[arg("pid", Int), arg("param", In(&SCHED_PARAM))]),
-    call("sched_get_priority_min", &[arg("policy", Names(&t::SCHED_POLICY))]),
-    call("sched_get_priority_max", &[arg("policy", Names(&t::SCHED_POLICY))]),
-    call("sched_getaffinity", &[arg("pid", Int), arg("cpusetsize", Uint), arg("mask", Memory(&CPUS_RETURNED))]),
-    call("sched_setaffinity", &[arg("pid", Int), arg("cpusetsize", Uint), arg("mask", Memory(&CPUS_GIVEN))]),
     call("getcpu", &[arg("cpu", Out(&UINT)), arg("node", Out(&UINT)), arg("tcache", Pointer)]),
     call("uname", &[arg("buf", Out(&UTSNAME))]),
     call("sysinfo", &[arg("info", Out(&SYSINFO))]),

@@ -3,7 +3,7 @@
 use renacer_events::{Abi, Peer};
 
 use super::super::effect::{self, ControlMessages};
-use super::super::number::{hex, push_decimal, push_unsigned};
+use super::super::number::{hex, push_decimal, push_hex, push_unsigned};
 use super::super::spec::Kind::{
     self, Complex as Memory, Fd, Flags, Int, Names, Read, Seen, Uint, Ulong, Word, Written,
 };
@@ -324,7 +324,14 @@ fn write_control(out: &mut String, view: &View<'_>, bytes: &[u8], header: &Heade
         write_control_data(out, view, &message);
         out.push('}');
     }
-    if (bytes.len() as u64) < header.control_length {
+    let mut messages = ControlMessages::new(bytes, view.abi);
+    messages.by_ref().for_each(drop);
+    let left = messages.left() as u64;
+    if left > 0 {
+        out.push_str(", ... /* ");
+        push_hex(out, header.control.wrapping_add(bytes.len() as u64 - left));
+        out.push_str(" */");
+    } else if (bytes.len() as u64) < header.control_length {
         out.push_str(", ...");
     }
     out.push(']');

@@ -62,7 +62,7 @@ structures! {
     USER_DESC: |_| v::USER_DESC_SIZE, |out, _, bytes| v::user_desc(out, bytes);
     CAPABILITY_HEADER: |_| v::CAPABILITY_HEADER_SIZE, |out, _, bytes| v::capability_header(out, bytes);
     /// What a seccomp filter may answer.
-    SECCOMP_ACTION: |_| 4, |out, _, bytes| bracketed(out, |out| hex(out, number(bytes)));
+    SECCOMP_ACTION: |_| 4, |out, _, bytes| bracketed(out, |out| SECCOMP_ACTIONS.write(out, number(bytes)));
     /// Sizes of the structures of seccomp's notifications.
     NOTIFICATION_SIZES: |_| 6, |out, _, bytes| {
         out.push_str("{seccomp_notif=");
@@ -112,6 +112,20 @@ structures! {
     TIMEX: |abi| v::timex_size(long_size(abi)), |out, view, bytes| v::timex(out, long_size(view.abi), bytes);
     TIMEX64: |_| v::timex_size(8), |out, _, bytes| v::timex(out, 8, bytes);
 }
+
+static SECCOMP_ACTIONS: v::Names = v::Names {
+    names: &[
+        (0, "SECCOMP_RET_KILL_THREAD"),
+        (0x3_0000, "SECCOMP_RET_TRAP"),
+        (0x5_0000, "SECCOMP_RET_ERRNO"),
+        (0x7fc0_0000, "SECCOMP_RET_USER_NOTIF"),
+        (0x7ff0_0000, "SECCOMP_RET_TRACE"),
+        (0x7ffc_0000, "SECCOMP_RET_LOG"),
+        (0x7fff_0000, "SECCOMP_RET_ALLOW"),
+        (0x8000_0000, "SECCOMP_RET_KILL_PROCESS"),
+    ],
+    unknown: "SECCOMP_RET_???",
+};
 
 /// The structure of calls that have a variant with `_time64` on 32-bit ABIs.
 pub(super) fn old_timespec(abi: Abi) -> &'static Struct {

@@ -43,6 +43,14 @@ fn time_note(out: &mut String, view: &View<'_>) {
     }
 }
 
+/// What adjtimex says about the clock.
+fn clock_state(out: &mut String, view: &View<'_>) {
+    const STATES: [&str; 6] = ["TIME_OK", "TIME_INS", "TIME_DEL", "TIME_OOP", "TIME_WAIT", "TIME_ERROR"];
+    if let Some(value) = view.result.filter(|_| !view.failed) {
+        out.push_str(usize::try_from(value).ok().and_then(|value| STATES.get(value)).unwrap_or(&""));
+    }
+}
+
 pub(super) static CALLS: &[Spec] = &[
     call("time", &[arg("tloc", Out(&TIME))]).note(time_note),
     call("stime", &[arg("t", In(&TIME))]),
@@ -55,6 +63,9 @@ pub(super) static CALLS: &[Spec] = &[
     call("clock_gettime64", &[arg("clockid", Word(v::clock)), arg("tp", Out(&TIMESPEC64))]),
     call("clock_settime64", &[arg("clockid", Word(v::clock)), arg("tp", In(&TIMESPEC64))]),
     call("clock_getres_time64", &[arg("clockid", Word(v::clock)), arg("res", Out(&TIMESPEC64))]),
+    call("adjtimex", &[arg("buf", Out(&TIMEX))]).note(clock_state),
+    call("clock_adjtime", &[arg("clk_id", Word(v::clock)), arg("buf", Out(&TIMEX))]).note(clock_state),
+    call("clock_adjtime64", &[arg("clk_id", Word(v::clock)), arg("buf", Out(&TIMEX64))]).note(clock_state),
     call("nanosleep", &[arg("req", TIMESPEC_IN), arg("rem", Memory(&REMAINING))]).even_interrupted(),
     call(
         "clock_nanosleep",

@@ -27,6 +27,10 @@ pub(crate) fn sockaddr(out: &mut String, bytes: &[u8]) {
         16 if bytes.len() >= 12 => netlink(&mut fields, bytes),
         17 if bytes.len() >= 20 => packet(&mut fields, bytes),
         40 if bytes.len() >= 16 => vsock(&mut fields, bytes),
+        42 if bytes.len() >= 12 => {
+            fields.hex("sq_node", field(bytes, 4, 4));
+            fields.hex("sq_port", field(bytes, 8, 4));
+        }
         _ if bytes.len() > 2 => quote(fields.name("sa_data"), &bytes[2..], false),
         _ => {}
     }

@@ -31,11 +31,8 @@ fn huge_pages(out: &mut String, value: u64, separator: &str, prefix: &str) {
 pub(crate) fn memfd_flags(out: &mut String, value: u64) {
     use super::tables::file::MEMFD;
     let flags = value & 0xffff_ffff & !HUGE_MASK;
-    if value & HUGE_MASK == 0 {
-        return MEMFD.write(out, flags);
-    }
-    if flags != 0 && !MEMFD.write_known(out, flags) {
-        hex(out, flags);
+    if flags != 0 || value & HUGE_MASK == 0 {
+        MEMFD.write(out, flags);
     }
     huge_pages(out, value, if flags == 0 { "" } else { "|" }, "MFD");
 }

@@ -94,8 +94,13 @@ pub(crate) fn owner(out: &mut String, bytes: &[u8]) {
     fields.end();
 }
 
-/// Appends a file's type and permissions: `S_IFREG|0644`.
+/// Appends a file's type and permissions in an argument, of which 16 bits count: `S_IFREG|0644`.
 pub(crate) fn mode(out: &mut String, value: u64) {
+    whole_mode(out, value & 0xffff);
+}
+
+/// Appends a file's type and permissions, with any further bits.
+pub(super) fn whole_mode(out: &mut String, value: u64) {
     let kind = match value & 0o170000 {
         0 => "",
         0o010000 => "S_IFIFO|",

@@ -4,7 +4,8 @@ use renacer_events::Abi;
 
 use super::fields::Fields;
 use super::tables::file;
-use super::{field, mode};
+use super::field;
+use super::open::whole_mode;
 use crate::decode::number::{hex, push_unsigned};
 
 /// Appends a device number: `makedev(0x88, 0x3)`.
@@ -45,7 +46,7 @@ impl Layout {
         let get = |(offset, size)| field(bytes, offset, size);
         let file_mode = get(self.mode);
         let mut fields = Fields::new(out);
-        mode(fields.name("st_mode"), file_mode);
+        whole_mode(fields.name("st_mode"), file_mode);
         match file_mode & 0o170000 {
             0o020000 | 0o060000 => device(fields.name("st_rdev"), get(self.rdev)),
             _ => fields.unsigned("st_size", get(self.size)),
@@ -90,7 +91,7 @@ pub(crate) fn statx(out: &mut String, bytes: &[u8]) {
     file::STATX_MASK.write(fields.name("stx_mask"), mask);
     file::STATX_ATTRIBUTES.write(fields.name("stx_attributes"), field(bytes, 8, 8));
     if mask & 3 != 0 {
-        mode(fields.name("stx_mode"), field(bytes, 28, 2));
+        whole_mode(fields.name("stx_mode"), field(bytes, 28, 2));
     }
     if mask & 0x200 != 0 {
         fields.unsigned("stx_size", field(bytes, 40, 8));

@@ -218,7 +218,9 @@ pub(crate) fn sigevent(out: &mut String, word: usize, bytes: &[u8]) {
     let (number, notify) = (field(bytes, word, 4), field(bytes, word + 4, 4));
     let rest = word + 8;
     let mut fields = Fields::new(out);
-    sigval(fields.name("sigev_value"), value);
+    if value != 0 {
+        sigval(fields.name("sigev_value"), value);
+    }
     match notify {
         0 | 2 | 4 => signal(fields.name("sigev_signo"), number),
         _ => fields.unsigned("sigev_signo", number),

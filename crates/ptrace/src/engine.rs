@@ -1,0 +1,618 @@
+//! The tracer: waits for stops, tells what happened, lets the tracee go on.
+//!
+//! One thread, one loop. It waits for nothing but its tracees. Everything that it learns is given to a callback as an
+//! [`Event`], in the order in which the kernel reported it; where possible after the tracee has been resumed, so that the
+//! tracee does not wait for that either.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use renacer_events::{
+    Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted, Return, Signal, Tid,
+};
+
+use crate::arch::{self, Role};
+use crate::attach::{self, AttachError};
+use crate::capture;
+use crate::interrupts::{Interrupt, Interrupts};
+use crate::launch::{self, Child, Command, LaunchError};
+use crate::memory::{Method, TraceeMemory};
+use crate::proc;
+use crate::sys::clock::monotonic;
+use crate::sys::{ptrace, signal};
+use crate::tracee::{self, Change, Gone, Report, Stop, Stopped, SyscallInfo};
+
+/// How long a detach waits for tracees that do not stop (asleep in the kernel); afterwards the kernel lets them go when we end.
+const DETACH_PATIENCE: Duration = Duration::from_secs(2);
+/// A second key press within this time means: end now.
+const IMPATIENCE: Duration = Duration::from_secs(2);
+
+/// What to trace and how much to copy.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Trace new threads and processes too.
+    pub follow: bool,
+    /// What is read of the tracee's memory.
+    pub capture: capture::Options,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// How the launched program ended; none when it was let go alive, or when nothing was launched.
+    pub status: Option<ExitStatus>,
+    /// The signal that made Renacer let its tracees go.
+    pub interrupted: Option<i32>,
+    /// Calls in a convention that Renacer has no table for; they are not reported otherwise.
+    pub foreign_calls: u64,
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// The program could not be run after all.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// waitpid failed.
+    #[error("waiting for the traced processes failed: {0}")]
+    Wait(io::Error),
+}
+
+/// Traces the processes that it launched or attached to. Not `Send`: ptrace answers only the thread that started tracing.
+pub struct Tracer {
+    options: Options,
+    ptrace_options: i32,
+    threads: HashMap<Tid, Thread>,
+    processes: HashMap<Pid, Process>,
+    /// New tracees that stopped before their creator's event told who they are.
+    newborns: HashMap<Tid, Stopped>,
+    /// New tracees that their creator has told of, but that have not stopped yet.
+    expected: HashMap<Tid, Birth>,
+    /// Unknown ones that ended already.
+    early_ends: HashMap<Tid, Change>,
+    launch: Option<Launch>,
+    main: Option<Pid>,
+    /// Told before anything else.
+    first_events: Vec<Event>,
+    detaching: Option<Instant>,
+    last_interrupt: Option<Instant>,
+    outcome: Outcome,
+}
+
+struct Thread {
+    pid: Pid,
+    name: String,
+    call: Option<Box<Entry>>,
+}
+
+struct Process {
+    image: Image,
+    memory: Method,
+}
+
+/// A new thread or process, as its creator's call describes it.
+#[derive(Clone, Copy)]
+struct Birth {
+    creator: Tid,
+    /// Whether it is a thread of its creator's process; none when the creating call was not seen.
+    is_thread: Option<bool>,
+    shares_descriptors: bool,
+}
+
+/// The launched program before its exec has succeeded.
+struct Launch {
+    pid: Pid,
+    path: PathBuf,
+    gate: Option<Child>,
+    exec_seen: bool,
+    /// Told when exec has succeeded, forgotten if it fails.
+    held: Vec<Event>,
+    failed: Option<i32>,
+}
+
+type Emit<'a> = &'a mut dyn FnMut(Event);
+
+impl Tracer {
+    /// Forks the program's process and starts tracing it. The program itself runs from [`Tracer::run`] on, so that threads may be
+    /// created in between. Our process must have one thread; `interrupts` must be blocked already.
+    pub fn launch(command: &Command, options: Options, interrupts: &Interrupts) -> Result<Tracer, LaunchError> {
+        let mut tracer = Tracer::new(options, ptrace::EXITKILL);
+        let child = launch::fork(command, interrupts.mask_before())?;
+        let pid = child.pid;
+        let started = tracer.seize_child(pid);
+        if let Err(error) = started {
+            let _ = signal::kill(pid, libc::SIGKILL);
+            let _ = tracee::wait();
+            return Err(match error.raw_os_error() {
+                Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {
+                    LaunchError::NotPermitted(attach::why_not_permitted(None))
+                }
+                _ => error.into(),
+            });
+        }
+        let arguments = std::iter::once(&command.program).chain(&command.arguments);
+        let image = Image {
+            executable: std::path::absolute(&child.path).ok(),
+            command_args: arguments.map(|argument| argument.as_encoded_bytes().to_vec()).collect(),
+            name: child.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            ..proc::image(pid)
+        };
+        tracer.threads.insert(pid, Thread { pid, name: image.name.clone(), call: None });
+        tracer.processes.insert(pid, Process { image: image.clone(), memory: Method::default() });
+        let started = ProcessStarted {
+            pid,
+            parent_pid: Some(std::process::id() as Pid),
+            origin: Origin::Launched,
+            image,
+            descriptors: proc::descriptors::open(pid),
+        };
+        tracer.main = Some(pid);
+        tracer.launch = Some(Launch {
+            pid,
+            path: child.path.clone(),
+            gate: Some(child),
+            exec_seen: false,
+            held: vec![Event { at: 0, tid: pid, kind: EventKind::ProcessStarted(Box::new(started)) }],
+            failed: None,
+        });
+        Ok(tracer)
+    }
+
+    /// Starts tracing running processes: all their threads, and what they create from now on.
+    pub fn attach(pids: &[Pid], options: Options) -> Result<Tracer, AttachError> {
+        let mut tracer = Tracer::new(options, 0);
+        for &id in pids {
+            let (pid, threads) = attach::seize_all(id, tracer.ptrace_options)?;
+            if tracer.processes.contains_key(&pid) {
+                continue;
+            }
+            let image = proc::image(pid);
+            let at = monotonic();
+            tracer.processes.insert(pid, Process { image: image.clone(), memory: Method::default() });
+            let started = ProcessStarted {
+                pid,
+                parent_pid: proc::status(pid).and_then(|status| status.parent).filter(|&parent| parent != 0),
+                origin: Origin::Attached,
+                image,
+                descriptors: proc::descriptors::open(pid),
+            };
+            tracer.first_events.push(Event { at, tid: pid, kind: EventKind::ProcessStarted(Box::new(started)) });
+            for tid in threads {
+                let name = proc::name(tid);
+                tracer.threads.insert(tid, Thread { pid, name: name.clone(), call: None });
+                if tid != pid {
+                    let kind = EventKind::ThreadStarted { pid, creator: None, name };
+                    tracer.first_events.push(Event { at, tid, kind });
+                }
+            }
+        }
+        Ok(tracer)
+    }
+
+    fn new(options: Options, more: i32) -> Tracer {
+        let follow = if options.follow { ptrace::FOLLOW } else { 0 };
+        Tracer {
+            options,
+            ptrace_options: ptrace::ALWAYS | follow | more,
+            threads: HashMap::new(),
+            processes: HashMap::new(),
+            newborns: HashMap::new(),
+            expected: HashMap::new(),
+            early_ends: HashMap::new(),
+            launch: None,
+            main: None,
+            first_events: Vec::new(),
+            detaching: None,
+            last_interrupt: None,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Seizes the forked child, stops it once, and lets it run under system call tracing. It still waits at its gate.
+    fn seize_child(&self, pid: Pid) -> io::Result<()> {
+        ptrace::seize(pid, self.ptrace_options)?;
+        ptrace::interrupt(pid)?;
+        match tracee::wait()? {
+            Report::Stopped(stopped, _) => stopped.resume(0).map_err(|Gone| io::ErrorKind::BrokenPipe.into()),
+            Report::Ended(..) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// The launched program's process id.
+    pub fn main_pid(&self) -> Option<Pid> {
+        self.main
+    }
+
+    /// Traces until no tracee is left, or until an interrupt ends the run; every event goes to `emit`.
+    pub fn run(mut self, interrupts: &Interrupts, emit: Emit) -> Result<Outcome, TraceError> {
+        for event in std::mem::take(&mut self.first_events) {
+            emit(event);
+        }
+        if let Some(gate) = self.launch.as_mut().and_then(|launch| launch.gate.take()) {
+            gate.release();
+        }
+        loop {
+            if let Some(interrupt) = interrupts.take() {
+                self.interrupted(interrupt, interrupts);
+            }
+            if self.detaching.is_some_and(|deadline| Instant::now() >= deadline) {
+                break;
+            }
+            match tracee::wait() {
+                Ok(Report::Stopped(stopped, stop)) => {
+                    // A tracee that is gone has nothing more to say here; its end is reported by wait.
+                    let _: Result<(), Gone> = self.stopped(stopped, stop, emit);
+                }
+                Ok(Report::Ended(tid, change)) => self.ended(tid, change, emit),
+                Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => break,
+                Err(error) => return Err(TraceError::Wait(error)),
+            }
+        }
+        match self.launch.and_then(|launch| launch.failed.map(|errno| (launch.path, errno))) {
+            Some((path, errno)) => Err(launch::explain_exec(&path, errno).into()),
+            None => Ok(self.outcome),
+        }
+    }
+
+    /// Ctrl-C and its kin. A launched program decides by itself what the first one means: it got it from the terminal too, or gets
+    /// it from us. The second one, and the first one where nothing was launched or it has ended, lets all tracees go.
+    fn interrupted(&mut self, interrupt: Interrupt, interrupts: &Interrupts) {
+        let now = Instant::now();
+        let impatient = self.last_interrupt.is_some_and(|last| now - last < IMPATIENCE || !interrupt.from_terminal);
+        self.last_interrupt = Some(now);
+        if let Some(main) = self.main.filter(|_| self.outcome.status.is_none()) {
+            if !interrupt.from_terminal {
+                let _ = signal::kill(main, interrupt.signal);
+            }
+            if !impatient {
+                return;
+            }
+        }
+        self.outcome.interrupted = Some(interrupt.signal);
+        if self.detaching.is_some() {
+            // Asked again: do not wait any longer.
+            self.detaching = Some(now);
+            return;
+        }
+        self.detaching = Some(now + DETACH_PATIENCE);
+        interrupts.remind(DETACH_PATIENCE);
+        for &tid in self.threads.keys() {
+            let _ = tracee::interrupt(tid);
+        }
+    }
+
+    /// Lets a tracee go on, or go for good where we are ending.
+    fn go_on(&mut self, stopped: Stopped, signal: i32, emit: Emit) -> Result<(), Gone> {
+        if self.detaching.is_none() {
+            return stopped.resume(signal);
+        }
+        let tid = stopped.tid();
+        stopped.detach(signal)?;
+        self.threads.remove(&tid);
+        emit(Event { at: monotonic(), tid, kind: EventKind::Detached });
+        Ok(())
+    }
+
+    fn stopped(&mut self, stopped: Stopped, stop: Stop, emit: Emit) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        if !self.threads.contains_key(&tid) && stop != Stop::Exec {
+            return match self.expected.remove(&tid) {
+                Some(birth) => {
+                    self.born(tid, Some(birth), emit);
+                    self.go_on(stopped, 0, emit)
+                }
+                None => {
+                    self.newborns.insert(tid, stopped);
+                    Ok(())
+                }
+            };
+        }
+        match stop {
+            Stop::Syscall => self.syscall(stopped, emit),
+            Stop::Signal(number) => {
+                let info = stopped.signal_info();
+                if let Ok(info) = info
+                    && !self.is_launching(tid)
+                {
+                    let kind = EventKind::SignalDelivered(delivered(number, &info));
+                    emit(Event { at: monotonic(), tid, kind });
+                }
+                self.go_on(stopped, number, emit)
+            }
+            Stop::Group(number) => {
+                emit(Event { at: monotonic(), tid, kind: EventKind::GroupStopped { signal: number } });
+                if self.detaching.is_some() { self.go_on(stopped, 0, emit) } else { stopped.listen() }
+            }
+            Stop::Event => self.go_on(stopped, 0, emit),
+            Stop::Exec => {
+                let former = stopped.event_message().map_or(tid, |message| message as Tid);
+                self.exec(tid, former, emit);
+                self.go_on(stopped, 0, emit)
+            }
+            Stop::Created => {
+                if let Ok(child) = stopped.event_message() {
+                    self.created(tid, child as Tid, emit);
+                }
+                self.go_on(stopped, 0, emit)
+            }
+        }
+    }
+
+    fn is_launching(&self, tid: Tid) -> bool {
+        self.launch.as_ref().is_some_and(|launch| launch.pid == tid)
+    }
+
+    /// A system call's entry or return: the hot path.
+    fn syscall(&mut self, stopped: Stopped, emit: Emit) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        let info = stopped.syscall_info()?;
+        let Some(thread) = self.threads.get_mut(&tid) else { return self.go_on(stopped, 0, emit) };
+        let Some(process) = self.processes.get_mut(&thread.pid) else { return self.go_on(stopped, 0, emit) };
+        let mut memory = TraceeMemory::new(&stopped, &mut process.memory);
+        let (at, kind) = match info {
+            SyscallInfo::Entry { arch, number, arguments, instruction_pointer, stack_pointer } => {
+                let Some((abi, number)) = arch::abi(arch, number) else {
+                    self.outcome.foreign_calls += 1;
+                    return self.go_on(stopped, 0, emit);
+                };
+                let memory = capture::at_entry(abi, number, &arguments, &self.options.capture, &mut memory);
+                let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory };
+                thread.call = Some(Box::new(entry.clone()));
+                (monotonic(), EventKind::Entered(Box::new(entry)))
+            }
+            SyscallInfo::Exit { value, is_error } => {
+                let at = monotonic();
+                let call = thread.call.take();
+                let mut renamed = None;
+                let memory = match &call {
+                    Some(entry) => {
+                        if !is_error && arch::role(entry.abi, entry.number) == Some(Role::Prctl) {
+                            renamed = new_name(entry, &mut memory);
+                        }
+                        capture::at_return(entry, value, is_error, &self.options.capture, &mut memory)
+                    }
+                    None => renacer_events::Memory::new(),
+                };
+                if let Some(name) = renamed {
+                    thread.name.clone_from(&name);
+                    emit(Event { at, tid, kind: EventKind::Renamed(name) });
+                }
+                (at, EventKind::Returned(Box::new(Return { value, is_error, memory })))
+            }
+            SyscallInfo::None => return self.go_on(stopped, 0, emit),
+        };
+        let event = Event { at, tid, kind };
+        if self.is_launching(tid) {
+            self.launching(event);
+            return self.go_on(stopped, 0, emit);
+        }
+        if self.detaching.is_some() {
+            emit(event);
+            return self.go_on(stopped, 0, emit);
+        }
+        let resumed = stopped.resume(0);
+        emit(event);
+        resumed
+    }
+
+    /// A call of the launched process before it runs the program: only its exec is of interest, and only if it succeeds.
+    fn launching(&mut self, mut event: Event) {
+        let Some(launch) = &mut self.launch else { return };
+        match &event.kind {
+            EventKind::Entered(entry) if arch::role(entry.abi, entry.number) == Some(Role::Exec) => {
+                launch.exec_seen = true;
+                if let Some(started) = launch.held.first_mut() {
+                    started.at = event.at;
+                }
+                event.at += 1;
+                launch.held.push(event);
+            }
+            EventKind::Returned(returned) if launch.exec_seen && returned.is_error => {
+                launch.failed = Some(-returned.value as i32);
+                launch.held.clear();
+                launch.exec_seen = false;
+            }
+            _ => {}
+        }
+    }
+
+    fn exec(&mut self, tid: Tid, former: Tid, emit: Emit) {
+        if self.is_launching(tid) {
+            for event in self.launch.take().map(|launch| launch.held).unwrap_or_default() {
+                emit(event);
+            }
+        }
+        // The kernel has given the process's id to the thread that called exec, and ended all others.
+        let caller = self.threads.remove(&former);
+        self.threads.retain(|_, thread| thread.pid != tid);
+        let mut image = proc::image(tid);
+        if image.cgroup.is_none() || image.working_directory.is_none() {
+            // Not permitted to look: what was known still holds, since exec changes neither.
+            if let Some(process) = self.processes.get(&tid) {
+                image.cgroup = image.cgroup.or_else(|| process.image.cgroup.clone());
+                image.working_directory =
+                    image.working_directory.or_else(|| process.image.working_directory.clone());
+            }
+        }
+        let call = caller.and_then(|thread| thread.call);
+        self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call });
+        self.processes.insert(tid, Process { image: image.clone(), memory: Method::default() });
+        let kind = EventKind::ImageReplaced { former_tid: former, image: Box::new(image) };
+        emit(Event { at: monotonic(), tid, kind });
+    }
+
+    /// `creator` is in the call that made `child`, which is traced already but may or may not have stopped.
+    fn created(&mut self, creator: Tid, child: Tid, emit: Emit) {
+        let birth = self.birth(creator);
+        if let Some(stopped) = self.newborns.remove(&child) {
+            self.born(child, Some(birth), emit);
+            let _ = self.go_on(stopped, 0, emit);
+        } else if let Some(change) = self.early_ends.remove(&child) {
+            self.born(child, Some(birth), emit);
+            self.ended(child, change, emit);
+        } else {
+            self.expected.insert(child, birth);
+        }
+    }
+
+    fn birth(&self, creator: Tid) -> Birth {
+        let call = self.threads.get(&creator).and_then(|thread| thread.call.as_deref());
+        let flags = call.and_then(|entry| match arch::role(entry.abi, entry.number)? {
+            Role::Fork => Some(0),
+            Role::Clone => Some(entry.arguments[0]),
+            Role::Clone3 => {
+                let bytes = entry.memory.get(entry.arguments[0], 8)?;
+                Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+            }
+            Role::Exec | Role::Prctl => None,
+        });
+        let has = |flag: i32| flags.map(|flags| flags & flag as u64 != 0);
+        Birth {
+            creator,
+            is_thread: has(libc::CLONE_THREAD),
+            shares_descriptors: has(libc::CLONE_FILES).unwrap_or(false),
+        }
+    }
+
+    /// A new tracee is told of. Without a birth its creator was killed before it could tell; then `/proc` knows the parent.
+    fn born(&mut self, tid: Tid, birth: Option<Birth>, emit: Emit) {
+        let at = monotonic();
+        let creator = birth.and_then(|birth| Some((birth, self.threads.get(&birth.creator)?)));
+        if let Some((birth, thread)) = creator
+            && birth.is_thread == Some(true)
+        {
+            let (pid, name) = (thread.pid, thread.name.clone());
+            self.threads.insert(tid, Thread { pid, name: name.clone(), call: None });
+            let kind = EventKind::ThreadStarted { pid, creator: Some(birth.creator), name };
+            emit(Event { at, tid, kind });
+            return;
+        }
+        let name = creator.map(|(_, thread)| thread.name.clone());
+        let creator_pid = creator.map(|(_, thread)| thread.pid);
+        let status = proc::status(tid).unwrap_or_default();
+        let pid = status.pid.unwrap_or(tid);
+        if pid != tid && self.processes.contains_key(&pid) {
+            let name = name.unwrap_or_else(|| proc::name(tid));
+            self.threads.insert(tid, Thread { pid, name: name.clone(), call: None });
+            let kind = EventKind::ThreadStarted { pid, creator: birth.map(|birth| birth.creator), name };
+            emit(Event { at, tid, kind });
+            return;
+        }
+        let parent = creator_pid.or(status.parent);
+        let mut image = match parent.and_then(|parent| self.processes.get(&parent)) {
+            Some(process) => process.image.clone(),
+            None => proc::image(tid),
+        };
+        image.vpid = status.inner_id;
+        if let Some(name) = &name {
+            image.name.clone_from(name);
+        }
+        let origin = match (birth, parent) {
+            (Some(birth), Some(pid)) => {
+                Origin::Forked { pid, tid: birth.creator, shares_descriptors: birth.shares_descriptors }
+            }
+            (None, Some(pid)) => Origin::Forked { pid, tid: pid, shares_descriptors: false },
+            (_, None) => Origin::Attached,
+        };
+        self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call: None });
+        self.processes.insert(tid, Process { image: image.clone(), memory: Method::default() });
+        let started =
+            ProcessStarted { pid: tid, parent_pid: status.parent.or(parent), origin, image, descriptors: Vec::new() };
+        emit(Event { at, tid, kind: EventKind::ProcessStarted(Box::new(started)) });
+    }
+
+    fn ended(&mut self, tid: Tid, change: Change, emit: Emit) {
+        if let Some(birth) = self.expected.remove(&tid) {
+            self.born(tid, Some(birth), emit);
+        }
+        // Killed while it was held: the stop that we keep is worth nothing any more.
+        self.newborns.remove(&tid);
+        let at = monotonic();
+        let status = match change {
+            Change::Exited(code) => ExitStatus::Exited(code),
+            Change::Killed { signal, core_dumped } => ExitStatus::Killed { signal, core_dumped },
+            Change::Stopped { .. } => ExitStatus::Unknown,
+        };
+        let launching = self.is_launching(tid);
+        if launching && self.launch.as_ref().is_some_and(|launch| launch.failed.is_none()) {
+            // Killed before the program ran.
+            self.launch = None;
+        }
+        match self.threads.remove(&tid) {
+            Some(thread) => {
+                if self.main == Some(tid) {
+                    self.outcome.status = Some(status);
+                }
+                if thread.pid == tid {
+                    self.processes.remove(&tid);
+                }
+                if !launching {
+                    emit(Event { at, tid, kind: EventKind::ThreadExited(status) });
+                    if thread.pid == tid {
+                        emit(Event { at, tid, kind: EventKind::ProcessExited(status) });
+                    }
+                }
+            }
+            None if self.processes.contains_key(&tid) => {
+                // The first thread of a process whose threads were forgotten; its end is the process's.
+                self.processes.remove(&tid);
+                emit(Event { at, tid, kind: EventKind::ProcessExited(status) });
+            }
+            None => {
+                self.early_ends.insert(tid, change);
+            }
+        }
+        self.adopt(emit);
+    }
+
+    /// A creator that is killed in its call never tells of its child, which would be held for ever: whenever a tracee ends, the held
+    /// children whose parent is no tracee (any more) are taken in. Others wait for their creator's event, which is certain to come.
+    fn adopt(&mut self, emit: Emit) {
+        if self.newborns.is_empty() {
+            return;
+        }
+        let held: Vec<Tid> = self.newborns.keys().copied().collect();
+        for tid in held {
+            let status = proc::status(tid).unwrap_or_default();
+            let family = status.pid.filter(|&pid| pid != tid).or(status.parent);
+            let creator_lives = family.is_some_and(|pid| self.threads.values().any(|thread| thread.pid == pid));
+            if creator_lives {
+                continue;
+            }
+            if let Some(stopped) = self.newborns.remove(&tid) {
+                self.born(tid, None, emit);
+                let _ = self.go_on(stopped, 0, emit);
+            }
+        }
+    }
+}
+
+/// prctl(PR_SET_NAME, pointer): up to 15 bytes and a NUL.
+fn new_name(entry: &Entry, memory: &mut impl capture::ReadMemory) -> Option<String> {
+    if entry.arguments[0] as i32 != libc::PR_SET_NAME {
+        return None;
+    }
+    let mut bytes = [0; 15];
+    let count = memory.read(entry.arguments[1], &mut bytes);
+    let name = bytes[..count].split(|&byte| byte == 0).next()?;
+    Some(String::from_utf8_lossy(name).into_owned())
+}
+
+/// A siginfo's common fields (sigaction(2)); the layout is the same on all 64-bit kernels.
+fn delivered(number: i32, info: &[u8; 128]) -> Signal {
+    let word = |at: usize| i32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
+    let code = word(8);
+    // SI_USER, SI_QUEUE and SI_TKILL name their sender, and so does every SIGCHLD.
+    let has_sender = matches!(code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL) || number == libc::SIGCHLD;
+    Signal {
+        number,
+        code,
+        errno: word(4),
+        sender_pid: has_sender.then(|| word(16)),
+        sender_uid: has_sender.then(|| word(20) as u32),
+        info: info.to_vec(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Creating the program's process, and waiting for whatever we trace.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::signal::{self, Mask};
+
+/// Everything that exec needs, prepared before the fork, since a forked child must not allocate.
+pub struct Prepared {
+    path: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    mask: Mask,
+    user: Option<User>,
+}
+
+/// Whom the program runs as (`-u`).
+pub struct User {
+    /// Its user id.
+    pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
+    /// All its groups.
+    pub groups: Vec<u32>,
+}
+
+impl Prepared {
+    /// `mask` is the signal mask that the program shall have.
+    pub fn new(
+        path: CString,
+        arguments: Vec<CString>,
+        environment: Vec<CString>,
+        mask: Mask,
+        user: Option<User>,
+    ) -> Self {
+        Prepared { path, arguments, environment, mask, user }
+    }
+}
+
+/// Forks a child that waits until `gate`'s other end is closed, then becomes the program. Returns its process id.
+/// Must be called while our process has one thread. The child ends with status 127 if exec fails.
+pub fn fork_exec(prepared: &Prepared, gate: &OwnedFd, own_end: &OwnedFd) -> io::Result<i32> {
+    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
+        strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (arguments, environment) = (pointers(&prepared.arguments), pointers(&prepared.environment));
+    // SAFETY: the child runs only async-signal-safe system calls on memory that was prepared above; it never returns into
+    // Rust code of the caller and never unwinds. `arguments` and `environment` are null-terminated arrays of C strings.
+    unsafe {
+        let pid = super::check(libc::fork().into())? as i32;
+        if pid != 0 {
+            return Ok(pid);
+        }
+        libc::close(own_end.as_raw_fd());
+        let mut byte = 0u8;
+        while libc::read(gate.as_raw_fd(), (&raw mut byte).cast(), 1) == -1
+            && io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
+        {}
+        libc::close(gate.as_raw_fd());
+        for descriptor in 0..3 {
+            if signal::was_closed(descriptor) {
+                libc::close(descriptor);
+            }
+        }
+        if !signal::sigpipe_was_ignored() {
+            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        }
+        if let Some(user) = &prepared.user
+            && (libc::setgroups(user.groups.len(), user.groups.as_ptr()) == -1
+                || libc::setgid(user.gid) == -1
+                || libc::setuid(user.uid) == -1)
+        {
+            libc::_exit(126);
+        }
+        prepared.mask.set();
+        libc::execve(prepared.path.as_ptr(), arguments.as_ptr(), environment.as_ptr());
+        libc::_exit(127)
+    }
+}
+
+/// The ids of the user of this name (`-u`), from the system's user database.
+pub fn user(name: &CStr) -> io::Result<Option<User>> {
+    let mut buffer = vec![0 as libc::c_char; 16 * 1024];
+    // SAFETY: all pointers are valid for the calls; getpwnam_r fills `entry` with pointers into `buffer`, which outlives them.
+    // getgrouplist writes at most `count` ids into `groups`.
+    unsafe {
+        let mut entry: libc::passwd = std::mem::zeroed();
+        let mut found = std::ptr::null_mut();
+        let error = libc::getpwnam_r(name.as_ptr(), &mut entry, buffer.as_mut_ptr(), buffer.len(), &mut found);
+        if error != 0 {
+            return Err(io::Error::from_raw_os_error(error));
+        }
+        if found.is_null() {
+            return Ok(None);
+        }
+        let mut groups = vec![0u32; 1024];
+        let mut count = groups.len() as i32;
+        if libc::getgrouplist(name.as_ptr(), entry.pw_gid, groups.as_mut_ptr(), &mut count) == -1 {
+            return Err(io::Error::other("the user is in more than 1024 groups"));
+        }
+        groups.truncate(count as usize);
+        Ok(Some(User { uid: entry.pw_uid, gid: entry.pw_gid, groups }))
+    }
+}
+
+/// What waitpid reported of one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It ended by exit.
+    Exited(i32),
+    /// A signal ended it.
+    Killed {
+        /// The signal.
+        signal: i32,
+        /// Whether a core was dumped.
+        core_dumped: bool,
+    },
+    /// It stopped; it stays so until it is resumed or detached.
+    Stopped {
+        /// The signal; SIGTRAP | 0x80 for a system call.
+        signal: i32,
+        /// The ptrace event, 0 for none.
+        event: i32,
+    },
+}
+
+/// Waits for the next change of any thread that we trace. Fails with EINTR, or with ECHILD when there is none left.
+pub fn wait() -> io::Result<(i32, Change)> {
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the status.
+    let tid = super::check(unsafe { libc::waitpid(-1, &mut status, libc::__WALL) }.into())? as i32;
+    let change = if libc::WIFEXITED(status) {
+        Change::Exited(libc::WEXITSTATUS(status))
+    } else if libc::WIFSIGNALED(status) {
+        Change::Killed { signal: libc::WTERMSIG(status), core_dumped: libc::WCOREDUMP(status) }
+    } else {
+        Change::Stopped { signal: (status >> 8) & 0xff, event: (status >> 16) & 0xff }
+    };
+    Ok((tid, change))
+}

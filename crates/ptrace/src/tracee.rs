@@ -1,0 +1,120 @@
+//! A traced thread, running or stopped.
+//!
+//! ptrace answers most requests only while the tracee is stopped. So those requests are methods of [`Stopped`], which only
+//! [`wait`] makes, and every way to let the tracee run on consumes it: a request on a running tracee does not compile.
+//! A tracee may die at any time, also while it is stopped; requests then fail with [`Gone`], and its end is reported by [`wait`].
+
+use std::io;
+use std::marker::PhantomData;
+
+use renacer_events::Tid;
+
+pub use crate::sys::process::Change;
+pub use crate::sys::ptrace::SyscallInfo;
+use crate::sys::{process, ptrace};
+
+/// The tracee is not there any more (ESRCH): killed, or taken down by another thread's exec or exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+fn gone<T>(result: io::Result<T>) -> Result<T, Gone> {
+    // ESRCH is the only error that these requests have when they are used as this module allows. Should the kernel think of
+    // another one, the tracee cannot be handled either, and its end will be reported.
+    result.map_err(|_| Gone)
+}
+
+/// What [`wait`] reports.
+pub enum Report {
+    /// A thread stopped.
+    Stopped(Stopped, Stop),
+    /// A thread ended.
+    Ended(Tid, Change),
+}
+
+/// Why a tracee stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// At the entry or the return of a system call.
+    Syscall,
+    /// A signal is about to be delivered.
+    Signal(i32),
+    /// It is stopped by job control, by this signal.
+    Group(i32),
+    /// It stopped because it is new, because it was interrupted, or because SIGCONT ended a group stop.
+    Event,
+    /// It is about to run a new program.
+    Exec,
+    /// It created a process or a thread.
+    Created,
+}
+
+/// A thread that is stopped for us. Dropping it leaves it stopped: let it go in one of the ways below.
+#[must_use = "a stopped tracee must be resumed or detached"]
+#[derive(Debug)]
+pub struct Stopped {
+    tid: Tid,
+    /// Only the thread that traces may make requests.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Stopped {
+    /// The thread's id.
+    pub fn tid(&self) -> Tid {
+        self.tid
+    }
+
+    /// Which system call it is at.
+    pub fn syscall_info(&self) -> Result<SyscallInfo, Gone> {
+        gone(ptrace::syscall_info(self.tid))
+    }
+
+    /// The siginfo of the signal that stopped it.
+    pub fn signal_info(&self) -> Result<[u8; 128], Gone> {
+        gone(ptrace::signal_info(self.tid))
+    }
+
+    /// The event's message: the new thread's id, or after exec the id that the thread had before.
+    pub fn event_message(&self) -> Result<u64, Gone> {
+        gone(ptrace::event_message(self.tid))
+    }
+
+    /// One word of its memory.
+    pub fn peek(&self, address: u64) -> io::Result<[u8; size_of::<libc::c_long>()]> {
+        ptrace::peek(self.tid, address)
+    }
+
+    /// Lets it run to its next system call stop, delivering `signal` (0: none).
+    pub fn resume(self, signal: i32) -> Result<(), Gone> {
+        gone(ptrace::syscall(self.tid, signal))
+    }
+
+    /// Leaves it stopped by job control, until SIGCONT.
+    pub fn listen(self) -> Result<(), Gone> {
+        gone(ptrace::listen(self.tid))
+    }
+
+    /// Lets it go for good, delivering `signal` (0: none). A group-stopped one stays stopped.
+    pub fn detach(self, signal: i32) -> Result<(), Gone> {
+        gone(ptrace::detach(self.tid, signal))
+    }
+}
+
+/// Asks a running tracee to stop; the stop is reported by [`wait`]. Harmless on one that is stopped.
+pub fn interrupt(tid: Tid) -> Result<(), Gone> {
+    gone(ptrace::interrupt(tid))
+}
+
+/// Waits for the next report of any tracee. Fails with EINTR, and with ECHILD when no tracee is left.
+pub fn wait() -> io::Result<Report> {
+    let (tid, change) = process::wait()?;
+    let Change::Stopped { signal, event } = change else { return Ok(Report::Ended(tid, change)) };
+    let stop = match (event, signal) {
+        (0, signal) if signal == libc::SIGTRAP | 0x80 => Stop::Syscall,
+        (0, signal) => Stop::Signal(signal),
+        (libc::PTRACE_EVENT_EXEC, _) => Stop::Exec,
+        (libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE, _) => Stop::Created,
+        (libc::PTRACE_EVENT_STOP, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) => Stop::Group(signal),
+        _ => Stop::Event,
+    };
+    Ok(Report::Stopped(Stopped { tid, _not_send: PhantomData }, stop))
+}
