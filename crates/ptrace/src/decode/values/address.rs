@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::socket::ethernet_protocol;
 use super::tables::socket;
 use super::{field, hex_bytes, int, padded_hex};
-use crate::decode::number::{hex, push_decimal, push_hex, push_unsigned};
+use crate::decode::number::{hex, push_hex, push_unsigned};
 use crate::decode::quote::{quote, quote_until_nul};
 
 /// How many bytes of an address are looked at: the size of `struct sockaddr_storage`.

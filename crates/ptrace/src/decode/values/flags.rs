@@ -1,6 +1,6 @@
 //! Tables of names for numbers: flags that are combined, and enumerations.
 
-use std::fmt::Write;
+use crate::decode::number::{hex, push_hex};
 
 /// Names for flags that are combined by OR, in the order in which they are written.
 ///
@@ -16,7 +16,7 @@ impl Flags {
     /// Appends the names, joined by `|`, with a remainder in hexadecimal. Nothing known: `0x800 /* O_??? */`. No flag: `0`, or its name.
     pub fn write(&self, out: &mut String, value: u64) {
         if !self.write_known(out, value) {
-            write_hex(out, value);
+            hex(out, value);
             if value != 0 {
                 write_comment(out, self.unknown);
             }
@@ -40,7 +40,8 @@ impl Flags {
             }
         }
         if left != 0 {
-            _ = write!(out, "|{left:#x}");
+            out.push('|');
+            push_hex(out, left);
         }
     }
 
@@ -61,7 +62,8 @@ impl Flags {
             }
         }
         if any && left != 0 {
-            _ = write!(out, "|{left:#x}");
+            out.push('|');
+            push_hex(out, left);
         }
         any
     }
@@ -86,7 +88,7 @@ impl Names {
         match self.name(value) {
             Some(name) => out.push_str(name),
             None => {
-                write_hex(out, value);
+                hex(out, value);
                 write_comment(out, self.unknown);
             }
         }
@@ -101,15 +103,53 @@ impl Names {
 /// Appends what a number without a name should have been; nothing if `comment` is empty.
 fn write_comment(out: &mut String, comment: &str) {
     if !comment.is_empty() {
-        _ = write!(out, " /* {comment} */");
+        out.push_str(" /* ");
+        out.push_str(comment);
+        out.push_str(" */");
     }
 }
 
-/// Appends a number as C's `%#x` does: `0`, `0x1f`.
-pub fn write_hex(out: &mut String, value: u64) {
-    if value == 0 {
-        out.push('0');
-    } else {
-        _ = write!(out, "{value:#x}");
+#[cfg(test)]
+mod tests {
+    use super::super::text;
+    use super::*;
+
+    static FLAGS: Flags = Flags { names: &[(3, "BOTH"), (1, "A"), (2, "B"), (8, "D")], unknown: "F_???" };
+    static WITH_ZERO: Flags = Flags { names: &[(0, "NONE"), (1, "A")], unknown: "" };
+    static NAMES: Names = Names { names: &[(1, "ONE"), (7, "SEVEN")], unknown: "N_???" };
+
+    #[test]
+    fn flags_are_joined_and_a_remainder_follows() {
+        let write = |value| text(|out| FLAGS.write(out, value));
+        assert_eq!(write(0), "0");
+        assert_eq!(write(3), "BOTH");
+        assert_eq!(write(9), "A|D");
+        assert_eq!(write(0x1000000b), "BOTH|D|0x10000000");
+        assert_eq!(write(0x20), "0x20 /* F_??? */");
+        assert_eq!(text(|out| FLAGS.write_int(out, 0xffff_ffff_0000_0002)), "B");
+    }
+
+    #[test]
+    fn the_absence_of_flags_may_have_a_name() {
+        let write = |value| text(|out| WITH_ZERO.write(out, value));
+        assert_eq!(write(0), "NONE");
+        assert_eq!(write(5), "A|0x4");
+        assert_eq!(write(4), "0x4");
+    }
+
+    #[test]
+    fn further_flags_follow_what_is_there() {
+        let write = |value| text(|out| FLAGS.write_more(out, value));
+        assert_eq!(write(0), "");
+        assert_eq!(write(0x2a), "|B|D|0x20");
+    }
+
+    #[test]
+    fn an_unknown_value_is_explained_even_if_it_is_zero() {
+        let write = |value| text(|out| NAMES.write(out, value));
+        assert_eq!(write(7), "SEVEN");
+        assert_eq!(write(0), "0 /* N_??? */");
+        assert_eq!(write(99), "0x63 /* N_??? */");
+        assert_eq!(text(|out| NAMES.write_int(out, 0xffff_ffff_0000_0001)), "ONE");
     }
 }

@@ -40,11 +40,10 @@ pub(crate) use process::{
     sched_attr, sched_param, user_desc, wait_status,
 };
 pub(crate) use siginfo::{
-    OLD_SIGACTION_SIZE, SIGINFO_SIZE, handler, old_sigaction, si_code, sigaction, sigaction_size, siginfo, stack,
-    stack_size,
+    OLD_SIGACTION_SIZE, SIGINFO_SIZE, handler, old_sigaction, sigaction, sigaction_size, siginfo, stack, stack_size,
 };
-pub(crate) use signal::{signal, signal_name, signal_set};
-pub(crate) use socket::{ethernet_protocol, protocol, socket_type};
+pub(crate) use signal::{signal, signal_set};
+pub(crate) use socket::{protocol, socket_type};
 pub(crate) use stat::{
     OLD_STAT_SIZE, STAT64_SIZE, STATFS64_SIZE, STATX_SIZE, device, old_stat, stat, stat_size, stat64, statfs,
     statfs_size, statfs64, statx,
@@ -54,8 +53,8 @@ pub(crate) use system::{
     rusage_size, sysinfo, sysinfo_size, utsname,
 };
 pub(crate) use time::{
-    TIMEZONE_SIZE, Width, clock, clock_ticks, date, itimerspec, itimerval, sigevent, sigevent_size, timespec, timeval,
-    timex, timex_size, timezone, tms, unix_time, utimbuf, utimensat_times, utimes_times,
+    Width, clock, date, itimerspec, itimerval, sigevent, sigevent_size, timespec, timeval, timex, timex_size, timezone,
+    tms, unix_time, utimbuf, utimensat_times, utimes_times,
 };
 
 use crate::decode::number::push_unsigned;

@@ -1,6 +1,8 @@
 //! What the kernel tells of a signal, and how a process wants to get one.
 
-use renacer_events::Abi;
+use std::borrow::Cow;
+
+use renacer_events::{Abi, signal_code_name};
 
 use super::errno::errno;
 use super::fields::{Fields, address};
@@ -67,37 +69,10 @@ const SI_SIGIO: i64 = -5;
 const SI_TKILL: i64 = -6;
 
 /// Appends the cause of a signal: `SI_USER`, `CLD_EXITED`, or its number.
-pub(crate) fn si_code(out: &mut String, number: i64, code: i64) {
-    let name = match code {
-        // In a table they would not be sorted as unsigned numbers.
-        SI_USER => Some("SI_USER"),
-        SI_KERNEL => Some("SI_KERNEL"),
-        SI_QUEUE => Some("SI_QUEUE"),
-        SI_TIMER => Some("SI_TIMER"),
-        -3 => Some("SI_MESGQ"),
-        -4 => Some("SI_ASYNCIO"),
-        SI_SIGIO => Some("SI_SIGIO"),
-        SI_TKILL => Some("SI_TKILL"),
-        -7 => Some("SI_DETHREAD"),
-        -60 => Some("SI_ASYNCNL"),
-        _ => {
-            let names = match number {
-                4 => &tables::ILL,
-                5 => &tables::TRAP,
-                7 => &tables::BUS,
-                8 => &tables::FPE,
-                11 => &tables::SEGV,
-                17 => &tables::CLD,
-                29 => &tables::POLL,
-                31 => &tables::SYS,
-                _ => return push_hex(out, code as u32 as u64),
-            };
-            names.name(code as u64)
-        }
-    };
-    match name {
-        Some(name) => out.push_str(name),
-        None => push_hex(out, code as u32 as u64),
+fn si_code(out: &mut String, number: i64, code: i64) {
+    match signal_code_name(number as i32, code as i32) {
+        Cow::Borrowed(name) => out.push_str(name),
+        Cow::Owned(_) => push_hex(out, code as u32 as u64),
     }
 }
 

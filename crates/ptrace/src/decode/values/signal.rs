@@ -1,47 +1,10 @@
 //! Signals and sets of signals.
 
-use crate::decode::number::{push_decimal, push_unsigned};
-
-/// The signals below the real-time ones, without `SIG`.
-const NAMES: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
-    "PWR", "SYS",
-];
-
-/// Where the real-time signals start, for the kernel; C libraries take some for themselves.
-const FIRST_REAL_TIME: u64 = 32;
-const LAST: u64 = 64;
-
-/// Appends a signal's name without `SIG`. Says whether it has one.
-fn short_name(out: &mut String, number: u64) -> bool {
-    match number {
-        1..FIRST_REAL_TIME => out.push_str(NAMES[number as usize - 1]),
-        FIRST_REAL_TIME => out.push_str("RTMIN"),
-        FIRST_REAL_TIME..=LAST => {
-            out.push_str("RT_");
-            push_unsigned(out, number - FIRST_REAL_TIME);
-        }
-        _ => return false,
-    }
-    true
-}
+use renacer_events::signal_name;
 
 /// Appends a signal: `SIGCHLD`, `SIGRT_3`, or the number if there is no such signal.
 pub(crate) fn signal(out: &mut String, number: u64) {
-    let start = out.len();
-    out.push_str("SIG");
-    if !short_name(out, number & 0xffff_ffff) {
-        out.truncate(start);
-        push_decimal(out, (number as i32).into());
-    }
-}
-
-/// A signal's name: `SIGCHLD`; the number if it has none.
-pub(crate) fn signal_name(number: i32) -> String {
-    let mut name = String::new();
-    signal(&mut name, number as u32 as u64);
-    name
+    out.push_str(&signal_name(number as i32));
 }
 
 /// Appends a set of signals, from its bytes (8 or, for old 32-bit calls, 4): `[INT CHLD]`, and `~[KILL STOP]` if most are in it.
@@ -60,7 +23,8 @@ pub(crate) fn signal_set(out: &mut String, bytes: &[u8]) {
             out.push(' ');
         }
         first = false;
-        short_name(out, u64::from(set.trailing_zeros()) + 1);
+        let name = signal_name(set.trailing_zeros() as i32 + 1);
+        out.push_str(name.trim_start_matches("SIG"));
         set &= set - 1;
     }
     out.push(']');
@@ -72,13 +36,6 @@ mod tests {
     use super::*;
 
     // The expected texts are what strace 6.1 prints for these numbers.
-
-    #[test]
-    fn signals() {
-        let names = [1, 9, 31, 32, 34, 64].map(signal_name);
-        assert_eq!(names, ["SIGHUP", "SIGKILL", "SIGSYS", "SIGRTMIN", "SIGRT_2", "SIGRT_32"]);
-        assert_eq!([0, 65, 99, -5].map(signal_name), ["0", "65", "99", "-5"]);
-    }
 
     #[test]
     fn sets() {

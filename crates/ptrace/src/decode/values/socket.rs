@@ -32,7 +32,7 @@ pub(crate) fn protocol(out: &mut String, family: u64, value: u64) {
 }
 
 /// Appends an ethernet protocol in network byte order: `htons(ETH_P_ALL)`.
-pub(crate) fn ethernet_protocol(out: &mut String, value: u64) {
+pub(super) fn ethernet_protocol(out: &mut String, value: u64) {
     let number = u64::from((value as u16).swap_bytes());
     out.push_str("htons(");
     match socket::ETHERNET_PROTOCOL.name(number) {

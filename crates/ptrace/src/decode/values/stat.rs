@@ -2,10 +2,10 @@
 
 use renacer_events::Abi;
 
-use super::fields::Fields;
-use super::tables::file;
 use super::field;
+use super::fields::Fields;
 use super::open::whole_mode;
+use super::tables::file;
 use crate::decode::number::{hex, push_unsigned};
 
 /// Appends a device number: `makedev(0x88, 0x3)`.

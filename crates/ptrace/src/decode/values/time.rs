@@ -175,9 +175,6 @@ fn timer(out: &mut String, width: Width, bytes: &[u8], fraction: &str) {
     fields.end();
 }
 
-/// Size of a `struct timezone`.
-pub(crate) const TIMEZONE_SIZE: usize = 8;
-
 /// Appends a `struct timezone`.
 pub(crate) fn timezone(out: &mut String, bytes: &[u8]) {
     let mut fields = Fields::new(out);
@@ -196,7 +193,7 @@ pub(crate) fn tms(out: &mut String, word: usize, bytes: &[u8]) {
 }
 
 /// Appends a number of clock ticks, of which a second has 100, with the seconds as a comment.
-pub(crate) fn clock_ticks(out: &mut String, ticks: u64) {
+pub(super) fn clock_ticks(out: &mut String, ticks: u64) {
     push_unsigned(out, ticks);
     if ticks != 0 {
         out.push_str(" /* ");

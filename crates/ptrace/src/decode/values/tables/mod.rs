@@ -1,4 +1,5 @@
-//! Tables of names, by topic. They hold what strace 6.1 knows, and what Linux has got since.
+//! Tables of names, by topic. Flags stand in the order in which strace writes them, with those last
+//! that the kernel has got since 6.1.
 
 pub(crate) mod file;
 pub(crate) mod ioctl;
