@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use renacer_events::{Argument, Decode, Decoded, Errno, ExitStatus, Origin, Peer, Pid, ProcessStarted, RawCall, Text};
 
-use self::number::{hex, push_decimal, push_hex, push_octal, push_unsigned};
+use self::number::{hex, push_decimal, push_hex, push_octal};
 use self::spec::{Kind, Resolved, ResultKind, resolved};
 use self::view::{Observed, View};
 use crate::capture::Options;
@@ -212,7 +212,6 @@ fn write_result(out: &mut String, view: &View<'_>, error: Option<Errno>) {
         (_, ResultKind::Never | ResultKind::Select(_)) => return out.push('?'),
         (Some(error), _) => write_error(out, error),
         (None, ResultKind::Decimal) => push_decimal(out, view.signed(value as u64)),
-        (None, ResultKind::Unsigned) => push_unsigned(out, view.unsigned(value as u64)),
         (None, ResultKind::Hex) => hex(out, view.unsigned(value as u64)),
         (None, ResultKind::Octal) => push_octal(out, view.unsigned(value as u64), 3),
         (None, ResultKind::Fd) => view.descriptor(out, value as i32),

@@ -109,8 +109,6 @@ pub(crate) struct Complex {
 pub(crate) enum ResultKind {
     /// Signed.
     Decimal,
-    /// Unsigned, of the ABI's register size.
-    Unsigned,
     /// An address or the like.
     Hex,
     /// File mode bits.

@@ -6,7 +6,7 @@ use super::DecodeOptions;
 use super::number::{hex, push_decimal, push_hex, push_octal, push_unsigned};
 use super::quote::{escape, quote};
 use super::spec::{Kind, Resolved};
-use crate::capture::{MOST_PATH, number};
+use crate::capture::MOST_PATH;
 use crate::descriptors::Process;
 
 /// AT_FDCWD as it stands in the lower half of a register.

@@ -3,7 +3,7 @@
 use renacer_events::Abi;
 
 use super::super::effect;
-use super::super::number::{push_decimal, push_unsigned};
+use super::super::number::{hex, push_decimal, push_unsigned};
 use super::super::quote::quote_until_nul;
 use super::super::spec::Kind::{
     self, Absent, Complex as Memory, DirFd, Fd, Flags, Hex, HexInt, In, Int, Long, LongFlags, LongNames, Names, Out,
@@ -275,6 +275,61 @@ fn mount_bits(arguments: &[u64; 6]) -> u64 {
     if bits & 0xffff_0000 == 0xc0ed_0000 { bits & !0xffff_0000 } else { bits }
 }
 
+fn fsconfig_key(_: Abi, arguments: &[u64; 6]) -> Kind {
+    if arguments[1] as u32 <= 5 { Str } else { Pointer }
+}
+
+fn fsconfig_value(_: Abi, arguments: &[u64; 6]) -> Kind {
+    match arguments[1] as u32 {
+        // FSCONFIG_SET_STRING; FSCONFIG_SET_PATH and FSCONFIG_SET_PATH_EMPTY
+        1 => Str,
+        3 | 4 => Path,
+        _ => Pointer,
+    }
+}
+
+fn fsconfig_aux(_: Abi, arguments: &[u64; 6]) -> Kind {
+    match arguments[1] as u32 {
+        3 | 4 => DirFd,
+        5 => Fd,
+        _ => Int,
+    }
+}
+
+/// `struct mount_attr`: its size is the fifth argument.
+static MOUNT_ATTRIBUTES: Complex = Complex {
+    at_entry: Some(|copier, address| {
+        if copier.arguments[4] >= 32 {
+            copier.bytes(address, 32);
+        }
+    }),
+    at_return: None,
+    write: |out, view, address| {
+        let Some(bytes) = view.given(address, 32) else { return view.address(out, address) };
+        let field = |index: usize| number(&bytes[8 * index..8 * index + 8]);
+        out.push_str("{attr_set=");
+        file::MOUNT_ATTR.write(out, field(0));
+        out.push_str(", attr_clr=");
+        file::MOUNT_ATTR.write(out, field(1));
+        out.push_str(", propagation=");
+        PROPAGATION.write(out, field(2));
+        out.push_str(", userns_fd=");
+        push_unsigned(out, field(3));
+        out.push('}');
+    },
+};
+
+static PROPAGATION: ValueNames = ValueNames {
+    names: &[
+        (0, "0"),
+        (0x2_0000, "MS_UNBINDABLE"),
+        (0x4_0000, "MS_PRIVATE"),
+        (0x8_0000, "MS_SLAVE"),
+        (0x10_0000, "MS_SHARED"),
+    ],
+    unknown: "MS_???",
+};
+
 fn kcmp_index(_: Abi, arguments: &[u64; 6]) -> Kind {
     match arguments[2] as u32 {
         0 => Int,
@@ -324,11 +379,6 @@ fn reboot_argument(_: Abi, arguments: &[u64; 6]) -> Kind {
     if arguments[2] as u32 == 0xa1b2_c3d4 { Str } else { Absent }
 }
 
-/// What request of `ioctl` it is.
-fn ioctl_request(out: &mut String, value: u64) {
-    v::ioctl(out, value);
-}
-
 /// The third argument of `ioctl`, where the request says what it is.
 fn ioctl_argument(abi: Abi, arguments: &[u64; 6]) -> Kind {
     match arguments[1] as u32 {
@@ -353,8 +403,70 @@ fn ioctl_argument(abi: Abi, arguments: &[u64; 6]) -> Kind {
         0x8004_6601 if abi == Abi::I386 => Out(&FILE_FLAGS),
         0x4008_6602 if abi != Abi::I386 => In(&FILE_FLAGS),
         0x4004_6602 if abi == Abi::I386 => In(&FILE_FLAGS),
+        // SIOCGIFNAME and what follows about interfaces
+        0x8910..=0x894f => Memory(&INTERFACE),
         _ => Hex,
     }
+}
+
+/// `struct ifreq`: the kernel fills in what the request asks for.
+static INTERFACE: Complex = Complex {
+    at_entry: Some(|copier, address| {
+        copier.bytes(address, v::ifreq_size(copier.abi.word_size()));
+    }),
+    at_return: Some(|copier, address, _| {
+        copier.bytes(address, v::ifreq_size(copier.abi.word_size()));
+    }),
+    write: |out, view, address| {
+        let (size, request) = (v::ifreq_size(view.word_size()), view.arguments[1] & 0xffff_ffff);
+        let before = out.len();
+        let known = match (view.returned(address, size), view.given(address, size)) {
+            (Some(bytes), _) => v::ifreq(out, request, true, bytes),
+            (None, Some(bytes)) => v::ifreq(out, request, false, bytes),
+            (None, None) => false,
+        };
+        if !known {
+            out.truncate(before);
+            hex(out, view.unsigned(address));
+        }
+    },
+};
+
+/// `struct io_uring_params`, of which the kernel fills in the rest.
+static RING_PARAMETERS: Complex = Complex {
+    at_entry: Some(|copier, address| {
+        copier.bytes(address, v::IO_URING_PARAMS_SIZE);
+    }),
+    at_return: Some(|copier, address, _| {
+        copier.bytes(address, v::IO_URING_PARAMS_SIZE);
+    }),
+    write: |out, view, address| {
+        let size = v::IO_URING_PARAMS_SIZE;
+        match (view.returned(address, size), view.given(address, size)) {
+            (Some(bytes), _) => v::io_uring_params(out, bytes, true),
+            (None, Some(bytes)) => v::io_uring_params(out, bytes, false),
+            (None, None) => view.address(out, address),
+        }
+    },
+};
+
+/// `struct landlock_ruleset_attr`: its size is the second argument.
+static RULESET: Complex = Complex {
+    at_entry: Some(|copier, address| {
+        if copier.arguments[1] >= v::LEAST_LANDLOCK_RULESET as u64 {
+            copier.bytes(address, v::LEAST_LANDLOCK_RULESET);
+        }
+    }),
+    at_return: None,
+    write: |out, view, address| match view.given(address, v::LEAST_LANDLOCK_RULESET) {
+        Some(bytes) => v::landlock_ruleset(out, bytes, view.arguments[1]),
+        None => view.address(out, address),
+    },
+};
+
+fn landlock_rule(_: Abi, arguments: &[u64; 6]) -> Kind {
+    // LANDLOCK_RULE_PATH_BENEATH
+    if arguments[1] as u32 == 1 { In(&PATH_BENEATH) } else { Pointer }
 }
 
 pub(super) static CALLS: &[Spec] = &[
@@ -375,7 +487,7 @@ pub(super) static CALLS: &[Spec] = &[
     ))
     .note(prctl_note),
     call("arch_prctl", &[arg("op", Names(&t::ARCH_PRCTL)), arg("addr", Select(arch_prctl_argument))]),
-    call("ioctl", &[arg("fd", Fd), arg("op", Word(ioctl_request)), arg("argp", Select(ioctl_argument))])
+    call("ioctl", &[arg("fd", Fd), arg("op", Word(v::ioctl)), arg("argp", Select(ioctl_argument))])
         .effect(effect::ioctl),
     call(
         "seccomp",
@@ -423,6 +535,26 @@ pub(super) static CALLS: &[Spec] = &[
             arg("flags", Flags(&file::MOVE_MOUNT)),
         ],
     ),
+    call(
+        "fsconfig",
+        &[
+            arg("fd", Fd),
+            arg("cmd", Names(&file::FSCONFIG)),
+            arg("key", Select(fsconfig_key)),
+            arg("value", Select(fsconfig_value)),
+            arg("aux", Select(fsconfig_aux)),
+        ],
+    ),
+    call(
+        "mount_setattr",
+        &[
+            arg("dirfd", DirFd),
+            arg("pathname", Path),
+            arg("flags", Flags(&file::MOUNT_SETATTR)),
+            arg("attr", Memory(&MOUNT_ATTRIBUTES)),
+            arg("size", Ulong),
+        ],
+    ),
     call("sethostname", &[arg("name", Select(host_name)), arg("len", Uint)]),
     call("setdomainname", &[arg("name", Select(host_name)), arg("len", Uint)]),
     call(
@@ -434,7 +566,10 @@ pub(super) static CALLS: &[Spec] = &[
             arg("arg", Select(reboot_argument)),
         ],
     ),
-    call("syslog", &[arg("type", Word(syslog_type)), arg("bufp", Select(syslog_buffer)), arg("len", Select(syslog_length))]),
+    call(
+        "syslog",
+        &[arg("type", Word(syslog_type)), arg("bufp", Select(syslog_buffer)), arg("len", Select(syslog_length))],
+    ),
     call("init_module", &[arg("module_image", Pointer), arg("len", Ulong), arg("param_values", Str)]),
     call("finit_module", &[arg("fd", Fd), arg("param_values", Str), arg("flags", Flags(&t::FINIT_MODULE))]),
     call("delete_module", &[arg("name", Str), arg("flags", Flags(&t::DELETE_MODULE))]),
@@ -460,12 +595,15 @@ pub(super) static CALLS: &[Spec] = &[
         ],
     )
     .opens(effect::perf_event_open),
+    call("quotactl", &[arg("op", Word(v::quota_command)), arg("special", Path), arg("id", Uint), arg("addr", Pointer)]),
+    call("quotactl_fd", &[arg("fd", Fd), arg("op", Word(v::quota_command)), arg("id", Uint), arg("addr", Pointer)]),
     call("bpf", &[arg("cmd", Names(&t::BPF)), arg("attr", Pointer), arg("size", Uint)]),
     call(
         "keyctl",
         &[arg("operation", Names(&t::KEYCTL)), arg("arg2", Hex), arg("arg3", Hex), arg("arg4", Hex), arg("arg5", Hex)],
     ),
-    call("io_uring_setup", &[arg("entries", Uint), arg("params", Pointer)]).opens(effect::io_uring_setup),
+    call("io_uring_setup", &[arg("entries", Uint), arg("params", Memory(&RING_PARAMETERS))])
+        .opens(effect::io_uring_setup),
     call(
         "io_uring_enter",
         &[
@@ -483,7 +621,7 @@ pub(super) static CALLS: &[Spec] = &[
     ),
     call(
         "landlock_create_ruleset",
-        &[arg("attr", Pointer), arg("size", Ulong), arg("flags", Flags(&t::LANDLOCK_CREATE))],
+        &[arg("attr", Memory(&RULESET)), arg("size", Ulong), arg("flags", Flags(&t::LANDLOCK_CREATE))],
     )
     .returns(ResultKind::Select(
         |arguments| {
@@ -495,7 +633,7 @@ pub(super) static CALLS: &[Spec] = &[
         &[
             arg("ruleset_fd", Fd),
             arg("rule_type", Names(&t::LANDLOCK_RULE)),
-            arg("rule_attr", Pointer),
+            arg("rule_attr", Select(landlock_rule)),
             arg("flags", HexInt),
         ],
     ),

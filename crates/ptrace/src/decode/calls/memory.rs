@@ -216,6 +216,16 @@ pub(super) static CALLS: &[Spec] = &[
         &[arg("mode", Word(v::mempolicy)), arg("nodemask", Memory(&NODES_BEHIND_SECOND)), arg("maxnode", Ulong)],
     ),
     call(
+        "get_mempolicy",
+        &[
+            arg("mode", Pointer),
+            arg("nodemask", Pointer),
+            arg("maxnode", Ulong),
+            arg("addr", Pointer),
+            arg("flags", LongFlags(&t::GET_MEMPOLICY)),
+        ],
+    ),
+    call(
         "membarrier",
         &[
             arg("cmd", Names(&t::MEMBARRIER)),

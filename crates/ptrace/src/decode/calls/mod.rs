@@ -29,6 +29,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
         memory::CALLS,
         poll::CALLS,
         process::CALLS,
+        queue::CALLS,
+        schedule::CALLS,
         signal::CALLS,
         socket::CALLS,
         time::CALLS,

@@ -5,7 +5,8 @@ use renacer_events::Abi;
 use super::super::effect;
 use super::super::number::{push_decimal, push_unsigned};
 use super::super::spec::Kind::{
-    self, Complex as Memory, DirFd, Fd, Flags, In, Int, Names, Path, Pointer, Seen, Select, Uint, Ulong, WideFlags, Word,
+    self, Complex as Memory, DirFd, Fd, Flags, In, Int, Names, Path, Pointer, Seen, Select, Uint, Ulong, WideFlags,
+    Word,
 };
 use super::super::spec::{Complex, Spec, Struct, arg, call};
 use super::super::values as v;
@@ -272,7 +273,9 @@ static EPOLL_EVENTS: Complex = Complex {
 static SET_IF_WAITED: Complex = Complex {
     at_entry: SET_BY_SIXTH.at_entry,
     at_return: None,
-    write: |out, view, address| if view.failed { view.address(out, address) } else { (SET_BY_SIXTH.write)(out, view, address) },
+    write: |out, view, address| {
+        if view.failed { view.address(out, address) } else { (SET_BY_SIXTH.write)(out, view, address) }
+    },
 };
 
 /// The timeout of epoll_pwait2, which strace shows only if the call succeeded.

@@ -370,6 +370,18 @@ fn futex_wake_op(out: &mut String, value: u64) {
     hex(out, (value & 0xfff).into());
 }
 
+/// What futex_waitv waits for: the second argument is their number.
+static WAITERS: Complex = Complex {
+    at_entry: Some(|copier, address| {
+        copier.array(address, copier.arguments[1] as u32 as u64, v::FUTEX_WAITV_SIZE);
+    }),
+    at_return: None,
+    write: |out, view, address| {
+        let count = view.arguments[1] as u32 as u64;
+        view.array(out, address, count, v::FUTEX_WAITV_SIZE, view.before, v::futex_waitv);
+    },
+};
+
 /// The groups that setgroups gets: the first argument is their number.
 static GROUPS_GIVEN: Complex = Complex {
     at_entry: Some(|copier, address| {
@@ -517,6 +529,16 @@ pub(super) static CALLS: &[Spec] = &[
             arg("timeout", Select(futex_timeout64)),
             arg("uaddr2", Select(futex_second)),
             arg("val3", Select(futex_third)),
+        ],
+    ),
+    call(
+        "futex_waitv",
+        &[
+            arg("waiters", Memory(&WAITERS)),
+            arg("nr_futexes", Uint),
+            arg("flags", HexInt),
+            arg("timeout", In(&TIMESPEC64)),
+            arg("clockid", Word(v::clock)),
         ],
     ),
     call("rseq", &[arg("rseq", Pointer), arg("rseq_len", HexInt), arg("flags", HexInt), arg("sig", HexInt)]),

@@ -1,18 +1,19 @@
 //! Calls on POSIX message queues, and on the older kind of asynchronous I/O.
 
+use renacer_events::Abi;
+
 use super::super::effect;
 use super::super::number::{hex, push_decimal, push_unsigned};
 use super::super::spec::Kind::{
-    self, Absent, Complex as Memory, Fd, In, Long, Mode, Out, Path, Pointer, Read, Seen, Select, Uint, Ulong,
-    Written,
+    self, Absent, Complex as Memory, Fd, In, Long, Mode, Out, Path, Pointer, Read, Seen, Select, Uint, Ulong, Written,
 };
 use super::super::spec::{Complex, Spec, Struct, arg, call};
+use super::super::values as v;
 use super::super::values::tables::file;
 use super::file::open_flags;
 use super::poll::MASK_AND_SIZE;
 use super::structures::*;
 use crate::capture::number;
-use renacer_events::Abi;
 
 const O_CREAT: u64 = 0o100;
 
@@ -38,19 +39,8 @@ static LIMITS: Struct = Struct {
 };
 
 /// `struct mq_attr` of mq_getsetattr.
-static ATTRIBUTES: Struct = Struct {
-    size: |abi| 4 * abi.word_size(),
-    write: |out, view, bytes| {
-        let field = |index: usize| number(&bytes[index * view.word_size()..(index + 1) * view.word_size()]);
-        out.push_str("{mq_flags=");
-        super::super::values::file_flags(out, view.abi, field(0));
-        for (name, index) in [(", mq_maxmsg=", 1), (", mq_msgsize=", 2), (", mq_curmsgs=", 3)] {
-            out.push_str(name);
-            push_decimal(out, view.signed(field(index)));
-        }
-        out.push('}');
-    },
-};
+static ATTRIBUTES: Struct =
+    Struct { size: |abi| v::mq_attr_size(abi.word_size()), write: |out, view, bytes| v::mq_attr(out, view.abi, bytes) };
 
 /// Size of `struct iocb`.
 const IOCB: usize = 64;

@@ -1,13 +1,12 @@
 //! Calls on how threads are scheduled.
 
-use super::super::number::{push_decimal, push_unsigned};
+use super::super::number::{push_decimal, push_hex, push_unsigned};
 use super::super::spec::Kind::{Complex as Memory, In, Int, Names, Out, Uint, Word};
 use super::super::spec::{Complex, Spec, arg, call};
 use super::super::values as v;
 use super::super::values::tables::process as t;
 use super::super::view::View;
 use super::structures::*;
-use crate::capture::number;
 
 /// The name of the policy that sched_getscheduler returns.
 fn scheduler_note(out: &mut String, view: &View<'_>) {
@@ -75,11 +74,9 @@ static ATTRIBUTES_GIVEN: Complex = Complex {
         }
     }),
     at_return: None,
-    write: |out, view, address| {
-        match view.before.from(address) {
-            Some(bytes) => v::sched_attr(out, bytes),
-            None => view.address(out, address),
-        }
+    write: |out, view, address| match view.before.from(address) {
+        Some(bytes) => v::sched_attr(out, bytes),
+        None => view.address(out, address),
     },
 };
 
@@ -106,7 +103,7 @@ fn ioprio(out: &mut String, value: u64) {
     match CLASSES.get((value >> 13) as usize) {
         Some(name) => out.push_str(name),
         None => {
-            super::super::number::push_hex(out, (value >> 13).into());
+            push_hex(out, (value >> 13).into());
             out.push_str(" /* IOPRIO_CLASS_??? */");
         }
     }

@@ -4,6 +4,7 @@ use renacer_events::Abi;
 
 use super::super::number::{hex, push_decimal, push_unsigned};
 use super::super::spec::{Kind, Struct};
+use super::super::values::tables::file;
 use super::super::values::{self as v, Width};
 use super::super::view::id;
 use crate::capture::number;
@@ -76,7 +77,7 @@ structures! {
     /// A signal's number.
     SIGNAL: |_| 4, |out, _, bytes| bracketed(out, |out| v::signal(out, number(bytes)));
     /// A file's flags of FS_IOC_GETFLAGS.
-    FILE_FLAGS: |_| 4, |out, _, bytes| bracketed(out, |out| hex(out, number(bytes)));
+    FILE_FLAGS: |_| 4, |out, _, bytes| bracketed(out, |out| file::INODE_FLAGS.write(out, number(bytes)));
 
     SIGINFO: |_| v::SIGINFO_SIZE, |out, view, bytes| v::siginfo(out, view.abi, bytes);
     SIGACTION: |abi| v::sigaction_size(abi.word_size()), |out, view, bytes| v::sigaction(out, view.word_size(), bytes);
@@ -84,6 +85,7 @@ structures! {
     OLD_SIGSET: |_| 4, |out, _, bytes| v::signal_set(out, bytes);
     SIGALTSTACK: |abi| v::stack_size(abi.word_size()), |out, view, bytes| v::stack(out, view.word_size(), bytes);
 
+    PATH_BENEATH: |_| v::LANDLOCK_PATH_SIZE, |out, _, bytes| v::landlock_path(out, bytes);
     TERMIOS: |_| v::TERMIOS_SIZE, |out, _, bytes| v::termios(out, bytes);
     WINSIZE: |_| v::WINSIZE_SIZE, |out, _, bytes| v::winsize(out, bytes);
 
