@@ -10,7 +10,8 @@ use super::signal::{signal, signal_set};
 use super::tables::signal as tables;
 use super::time::clock_ticks;
 use super::{field, id, int, word_at};
-use crate::decode::number::{push_decimal, push_hex};
+use crate::decode::number::{push_decimal, push_hex, push_unsigned};
+use crate::table;
 
 /// Size of a `siginfo_t`.
 pub(crate) const SIGINFO_SIZE: usize = 128;
@@ -37,7 +38,7 @@ pub(crate) fn siginfo(out: &mut String, abi: Abi, bytes: &[u8]) {
     let word = abi.word_size();
     // The union starts at a multiple of the size of a pointer.
     let rest = bytes.get(if word == 8 { 16 } else { 12 }..).unwrap_or_default();
-    let info = Info { rest, word, narrow: abi == Abi::I386 };
+    let info = Info { rest, word, abi };
     match code {
         SI_USER | SI_TKILL => info.sender(&mut fields),
         SI_TIMER => {
@@ -80,7 +81,7 @@ fn si_code(out: &mut String, number: i64, code: i64) {
 struct Info<'a> {
     rest: &'a [u8],
     word: usize,
-    narrow: bool,
+    abi: Abi,
 }
 
 impl Info<'_> {
@@ -112,7 +113,7 @@ impl Info<'_> {
                 } else {
                     signal(fields.name("si_status"), status as u64);
                 }
-                let first = if self.narrow { 12 } else { 16 };
+                let first = if self.abi == Abi::I386 { 12 } else { 16 };
                 clock_ticks(fields.name("si_utime"), word_at(rest, first, word) as u64);
                 clock_ticks(fields.name("si_stime"), word_at(rest, first + word, word) as u64);
             }
@@ -135,12 +136,36 @@ impl Info<'_> {
             }
             31 => {
                 address(fields.name("si_call_addr"), field(rest, 0, word));
-                fields.unsigned("si_syscall", field(rest, word, 4));
-                tables::ARCHITECTURE.write(fields.name("si_arch"), field(rest, word + 4, 4));
+                let (number, architecture) = (field(rest, word, 4), field(rest, word + 4, 4));
+                call(fields.name("si_syscall"), self.abi, number, architecture);
+                tables::ARCHITECTURE.write(fields.name("si_arch"), architecture);
             }
             _ => return false,
         }
         true
+    }
+}
+
+/// Appends a call of that audit architecture by name: `__NR_execve`, or `59 /* execve */` if it is not that of the ABI.
+fn call(out: &mut String, abi: Abi, number: u64, architecture: u64) {
+    let known = match architecture {
+        0xc000_003e => Some(Abi::X86_64),
+        0x4000_0003 => Some(Abi::I386),
+        0xc000_00b7 => Some(Abi::Aarch64),
+        _ => None,
+    };
+    match known.and_then(|known| Some((known, table::signature(known, number)?.name))) {
+        Some((known, name)) if known == abi => {
+            out.push_str("__NR_");
+            out.push_str(name);
+        }
+        Some((_, name)) => {
+            push_unsigned(out, number);
+            out.push_str(" /* ");
+            out.push_str(name);
+            out.push_str(" */");
+        }
+        None => push_unsigned(out, number),
     }
 }
 
@@ -291,6 +316,16 @@ mod tests {
             info(31, 0, 2, &[]),
             "{si_signo=SIGSYS, si_code=SYS_USER_DISPATCH, si_call_addr=NULL, si_syscall=0, \
              si_arch=0 /* AUDIT_ARCH_??? */}"
+        );
+        assert_eq!(
+            info(31, 0, 1, &[0x1000, 0, 59, 0xc000_003e]),
+            "{si_signo=SIGSYS, si_code=SYS_SECCOMP, si_call_addr=0x1000, si_syscall=__NR_execve, \
+             si_arch=AUDIT_ARCH_X86_64}"
+        );
+        assert_eq!(
+            info(31, 0, 1, &[0x1000, 0, 39, 0x4000_0003]),
+            "{si_signo=SIGSYS, si_code=SYS_SECCOMP, si_call_addr=0x1000, si_syscall=39 /* mkdir */, \
+             si_arch=AUDIT_ARCH_I386}"
         );
     }
 
