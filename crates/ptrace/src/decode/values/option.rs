@@ -50,7 +50,7 @@ fn names(level: u64, got: bool) -> Option<&'static Names> {
 pub(crate) fn socket_option(out: &mut String, level: u64, option: u64, got: bool) {
     match names(level & 0xffff_ffff, got) {
         Some(names) => names.write_int(out, option),
-        None => push_decimal(out, (option as i32).into()),
+        None => push_unsigned(out, (option as u32).into()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::signal::{signal, signal_set};
 use super::tables::signal as tables;
 use super::time::clock_ticks;
 use super::{field, id, int, word_at};
-use crate::decode::number::{push_decimal, push_hex, push_unsigned};
+use crate::decode::number::{push_hex, push_unsigned};
 use crate::table;
 
 /// Size of a `siginfo_t`.
@@ -32,7 +32,7 @@ pub(crate) fn siginfo(out: &mut String, abi: Abi, bytes: &[u8]) {
         let out = fields.name("si_errno");
         match i32::try_from(error).ok().and_then(errno) {
             Some(error) => out.push_str(error.name),
-            None => push_decimal(out, error),
+            None => push_unsigned(out, error as u32 as u64),
         }
     }
     let word = abi.word_size();
@@ -64,7 +64,6 @@ pub(crate) fn siginfo(out: &mut String, abi: Abi, bytes: &[u8]) {
 const CLD_EXITED: i64 = 1;
 const SI_USER: i64 = 0;
 const SI_KERNEL: i64 = 128;
-const SI_QUEUE: i64 = -1;
 const SI_TIMER: i64 = -2;
 const SI_SIGIO: i64 = -5;
 const SI_TKILL: i64 = -6;
