@@ -12,6 +12,7 @@ mod ioctl;
 mod memory;
 mod open;
 mod option;
+mod perf;
 mod process;
 mod siginfo;
 mod signal;
@@ -35,6 +36,7 @@ pub(crate) use open::{
     open_how, owner, statx_flags, swap_flags,
 };
 pub(crate) use option::{control_message, socket_option, socket_option_given, socket_option_returned};
+pub(crate) use perf::{PERF_EVENT_ATTR_SIZE, perf_event_attr};
 pub(crate) use process::{
     SCHED_ATTR_SIZE, SCHED_PARAM_SIZE, USER_DESC_SIZE, clone_flags, clone3_flags, futex_operation, personality,
     sched_attr, sched_param, user_desc, wait_status,

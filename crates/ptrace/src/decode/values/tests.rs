@@ -53,6 +53,7 @@ const STRUCTURES: &[fn(&mut String, Abi, &[u8])] = &[
     |out, _, bytes| old_stat(out, bytes),
     open_how,
     |out, _, bytes| owner(out, bytes),
+    |out, _, bytes| perf_event_attr(out, bytes),
     |out, abi, bytes| rlimit(out, abi.word_size(), bytes),
     |out, abi, bytes| rusage(out, width(abi), bytes),
     |out, _, bytes| sched_param(out, bytes),

@@ -5,6 +5,7 @@ pub(crate) mod file;
 pub(crate) mod ioctl;
 pub(crate) mod memory;
 pub(crate) mod option;
+pub(crate) mod perf;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
