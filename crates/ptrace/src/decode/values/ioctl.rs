@@ -3,11 +3,11 @@
 use super::address::sockaddr;
 use super::fields::Fields;
 use super::flags::Flags;
-use super::tables::ioctl::{IOCTL, IOCTL_32};
+use super::tables::ioctl::{INPUT_AXIS, INPUT_EVENT, IOCTL, IOCTL_32};
 use super::tables::socket::{HARDWARE_TYPE, INTERFACE};
 use super::tables::terminal;
 use super::{field, int};
-use crate::decode::number::hex;
+use crate::decode::number::{hex, push_unsigned};
 use crate::decode::quote::quote;
 
 /// Appends a request: `TCGETS`, and one without a name by its parts: `_IOC(_IOC_READ, 0x12, 0x34, 0x48)`.
@@ -15,6 +15,9 @@ pub(crate) fn ioctl(out: &mut String, value: u64) {
     let value = value & 0xffff_ffff;
     if let Some(name) = IOCTL.name(value).or_else(|| IOCTL_32.name(value)) {
         return out.push_str(name);
+    }
+    if sized_request(out, value) {
+        return;
     }
     out.push_str(match value >> 30 {
         0 => "_IOC(_IOC_NONE",
@@ -27,6 +30,48 @@ pub(crate) fn ioctl(out: &mut String, value: u64) {
         hex(out, part);
     }
     out.push(')');
+}
+
+/// Appends a request of an input device, whose number contains the size of a buffer: `EVIOCGNAME(256)`. Says whether it is one.
+fn sized_request(out: &mut String, value: u64) -> bool {
+    let (direction, size, number) = (value >> 30, value >> 16 & 0x3fff, value & 0xff);
+    let name = match (direction, value >> 8 & 0xff, number) {
+        (1, 0x45, 0xc0..) => "EVIOCSABS",
+        (2, 0x45, 0x06) => "EVIOCGNAME",
+        (2, 0x45, 0x07) => "EVIOCGPHYS",
+        (2, 0x45, 0x08) => "EVIOCGUNIQ",
+        (2, 0x45, 0x09) => "EVIOCGPROP",
+        (2, 0x45, 0x0a) => "EVIOCGMTSLOTS",
+        (2, 0x45, 0x18) => "EVIOCGKEY",
+        (2, 0x45, 0x19) => "EVIOCGLED",
+        (2, 0x45, 0x1a) => "EVIOCGSND",
+        (2, 0x45, 0x1b) => "EVIOCGSW",
+        (2, 0x45, 0x20..0x40) => "EVIOCGBIT",
+        (2, 0x45, 0x40..0x80) => "EVIOCGABS",
+        (2, 0x48, 0x04) => "HIDIOCGRAWNAME",
+        (2, 0x48, 0x05) => "HIDIOCGRAWPHYS",
+        (2, 0x48, 0x08) => "HIDIOCGRAWUNIQ",
+        (2, 0x48, 0x12) => "HIDIOCGPHYS",
+        (2 | 3, 0x48, 0x06) => "HIDIOCSFEATURE",
+        (3, 0x48, 0x07) => "HIDIOCGFEATURE",
+        _ => return false,
+    };
+    out.push_str(name);
+    out.push('(');
+    match name {
+        "EVIOCSABS" | "EVIOCGABS" => INPUT_AXIS.write(out, number & 0x3f),
+        "EVIOCGBIT" => {
+            match number & 0x1f {
+                0 => out.push('0'),
+                event => INPUT_EVENT.write(out, event),
+            }
+            out.push_str(", ");
+            push_unsigned(out, size);
+        }
+        _ => push_unsigned(out, size),
+    }
+    out.push(')');
+    true
 }
 
 /// Size of the kernel's `struct termios`, as TCGETS and TCSETS have it.
@@ -181,6 +226,10 @@ mod tests {
         assert_eq!(request(0xc048_1234), "_IOC(_IOC_READ|_IOC_WRITE, 0x12, 0x34, 0x48)");
         assert_eq!(request(0x4048_1234), "_IOC(_IOC_WRITE, 0x12, 0x34, 0x48)");
         assert_eq!(request(0xffff_ffff_ffff_ffff), "_IOC(_IOC_READ|_IOC_WRITE, 0xff, 0xff, 0x3fff)");
+        assert_eq!(request(0x8100_4506), "EVIOCGNAME(256)");
+        assert_eq!(request(0x8060_4521), "EVIOCGBIT(EV_KEY, 96)");
+        assert_eq!(request(0x8018_4540), "EVIOCGABS(ABS_X)");
+        assert_eq!(request(0x8011_4520), "EVIOCGBIT(0, 17)");
         // FS_IOC_GETFLAGS as an i386 program makes it.
         assert_eq!(request(0x8004_6601), "FS_IOC32_GETFLAGS");
     }
