@@ -627,9 +627,6 @@ pub(crate) static PERF_EVENT_OPEN: Flags = Flags {
     unknown: "PERF_FLAG_???",
 };
 
-/// Flags of rseq.
-pub(crate) static RSEQ: Flags = Flags { names: &[(1, "RSEQ_FLAG_UNREGISTER")], unknown: "RSEQ_FLAG_???" };
-
 /// Flags of landlock_create_ruleset.
 pub(crate) static LANDLOCK_CREATE: Flags = Flags {
     names: &[(1, "LANDLOCK_CREATE_RULESET_VERSION"), (2, "LANDLOCK_CREATE_RULESET_ERRATA")],
