@@ -3,7 +3,6 @@
 use renacer_events::Abi;
 
 use super::fields::Fields;
-use super::open::file_flags;
 use super::tables::{file, process};
 use super::{field, int};
 use crate::decode::number::{hex, push_decimal};
@@ -119,7 +118,7 @@ pub(crate) fn mq_attr(out: &mut String, abi: Abi, bytes: &[u8]) {
         _ => int(bytes, 4 * index),
     };
     let mut fields = Fields::new(out);
-    file_flags(fields.name("mq_flags"), abi, get(0) as u64);
+    file::QUEUE.write(fields.name("mq_flags"), field(bytes, 0, word));
     for (index, name) in ["mq_maxmsg", "mq_msgsize", "mq_curmsgs"].into_iter().enumerate() {
         fields.signed(name, get(index + 1));
     }

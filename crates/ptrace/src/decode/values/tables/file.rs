@@ -294,6 +294,9 @@ pub(crate) static INODE_FLAGS: Flags = Flags {
     unknown: "FS_???_FL",
 };
 
+/// Flags of a message queue.
+pub(crate) static QUEUE: Flags = Flags { names: &[(0x800, "O_NONBLOCK")], unknown: "O_???" };
+
 /// Commands of quotactl.
 pub(crate) static QUOTA_COMMAND: Names = Names {
     names: &[
