@@ -98,7 +98,7 @@ pub(crate) fn capability_header(out: &mut String, bytes: &[u8]) {
 
 /// Size of the sets of capget and capset, for the version in the header.
 pub(crate) fn capability_sets_size(version: u64) -> usize {
-    if version == 0x1998_0330 { 12 } else { 24 }
+    if matches!(version, 0x2007_1026 | 0x2008_0522) { 24 } else { 12 }
 }
 
 /// Appends the sets of capget and capset, in as many bytes as the version wants.
