@@ -1,6 +1,6 @@
 //! Tracee memory that was copied at a stop, found again by its address.
 
-/// Pieces of a tracee's memory. Pieces do not overlap unless they were read twice; the first one wins.
+/// Pieces of a tracee's memory. They may overlap where something was read twice, as a string and a part of it.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     bytes: Vec<u8>,
@@ -53,16 +53,20 @@ impl Memory {
         self.from(address)?.get(..length)
     }
 
-    /// All bytes that were copied from `address` on, to the end of their piece.
+    /// All bytes that were copied from `address` on, to the end of their piece; of several pieces, those of the one that reaches farthest.
     pub fn from(&self, address: u64) -> Option<&[u8]> {
-        self.pieces.iter().find_map(|piece| {
-            let skip = address.checked_sub(piece.address)?;
-            if skip >= u64::from(piece.length) {
-                return None;
+        let mut found: Option<&[u8]> = None;
+        for piece in &self.pieces {
+            let skip = address.wrapping_sub(piece.address);
+            if skip < u64::from(piece.length) {
+                let end = piece.offset as usize + piece.length as usize;
+                let bytes = &self.bytes[piece.offset as usize + skip as usize..end];
+                if found.is_none_or(|found| found.len() < bytes.len()) {
+                    found = Some(bytes);
+                }
             }
-            let start = piece.offset as usize + skip as usize;
-            Some(&self.bytes[start..piece.offset as usize + piece.length as usize])
-        })
+        }
+        found
     }
 
     /// Whether nothing was copied.
@@ -85,6 +89,17 @@ mod tests {
         assert_eq!(memory.from(0x2003), Some(&b"ld"[..]));
         assert_eq!(memory.from(0x2005), None);
         assert_eq!(memory.from(0xfff), None);
+    }
+
+    #[test]
+    fn of_overlapping_pieces_the_one_that_reaches_farthest_counts() {
+        let mut memory = Memory::new();
+        memory.push(0x1000, b"abcd");
+        memory.push(0x1002, b"cdef");
+        memory.push(0x1002, b"XX");
+        assert_eq!(memory.from(0x1000), Some(&b"abcd"[..]));
+        assert_eq!(memory.from(0x1002), Some(&b"cdef"[..]));
+        assert_eq!(memory.get(0x1003, 3), Some(&b"def"[..]));
     }
 
     #[test]

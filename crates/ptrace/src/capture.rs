@@ -162,7 +162,7 @@ impl<'a> Copier<'a> {
                     self.return_argument(kind, value, result);
                 }
             }
-            Kind::Read => self.data(value, u64::try_from(result).unwrap_or(0)),
+            Kind::Read(room) => self.data(value, u64::try_from(result).unwrap_or(0).min(self.arguments[room])),
             Kind::BytesOut => self.shown(value, u64::try_from(result).unwrap_or(0)),
             Kind::Out(structure) => {
                 self.bytes(value, (structure.size)(self.abi));

@@ -72,8 +72,8 @@ pub(crate) enum Kind {
     Str,
     /// Contents that the call gets, with their length in that argument. Shown only on request.
     Written(usize),
-    /// Contents that the call returns, as many as its result says. Shown only on request.
-    Read,
+    /// Contents that the call returns, as many as its result says but no more than that argument. Shown only on request.
+    Read(usize),
     /// Bytes that the call gets, with their length in that argument; always shown.
     BytesIn(usize),
     /// Text that the call returns, as many bytes as its result says; always shown.
@@ -300,7 +300,7 @@ fn registers(kind: Kind, abi: Abi) -> usize {
 fn looks(kind: Kind) -> (bool, bool) {
     match kind {
         Kind::Path | Kind::Str | Kind::BytesIn(_) | Kind::In(_) | Kind::Written(_) => (true, false),
-        Kind::BytesOut | Kind::Out(_) | Kind::Read => (false, true),
+        Kind::BytesOut | Kind::Out(_) | Kind::Read(_) => (false, true),
         Kind::Complex(complex) => (complex.at_entry.is_some(), complex.at_return.is_some()),
         Kind::Select(_) => (true, true),
         _ => (false, false),

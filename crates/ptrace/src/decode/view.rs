@@ -143,13 +143,10 @@ impl View<'_> {
             Kind::Path => self.path(out, value),
             Kind::Str => self.string(out, value),
             Kind::Written(length) => self.data(out, value, self.arguments[length], self.before),
-            Kind::Read => {
-                let length = self.result.and_then(|result| u64::try_from(result).ok());
-                match length {
-                    Some(length) if !self.failed => self.data(out, value, length, self.after),
-                    _ => self.address(out, value),
-                }
-            }
+            Kind::Read(room) => match self.result.and_then(|result| u64::try_from(result).ok()) {
+                Some(length) if !self.failed => self.data(out, value, length.min(self.arguments[room]), self.after),
+                _ => self.address(out, value),
+            },
             Kind::BytesIn(length) => self.bytes(out, value, self.arguments[length], self.before),
             Kind::BytesOut => match self.result.and_then(|result| u64::try_from(result).ok()) {
                 Some(length) if !self.failed => self.bytes(out, value, length, self.after),
@@ -182,7 +179,8 @@ impl View<'_> {
         }
     }
 
-    fn directory(&self, out: &mut String, number: i32) {
+    /// Appends a descriptor that relative paths start from.
+    pub(crate) fn directory(&self, out: &mut String, number: i32) {
         if number != AT_FDCWD {
             return self.descriptor(out, number);
         }

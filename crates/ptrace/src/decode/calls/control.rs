@@ -362,7 +362,7 @@ fn syslog_type(out: &mut String, value: u64) {
 fn syslog_buffer(_: Abi, arguments: &[u64; 6]) -> Kind {
     match arguments[0] as i32 {
         0 | 1 | 5..=7 | 9 | 10 => Absent,
-        2..=4 => Kind::Read,
+        2..=4 => Kind::Read(2),
         _ => Pointer,
     }
 }
@@ -447,6 +447,18 @@ static RING_PARAMETERS: Complex = Complex {
             (None, Some(bytes)) => v::io_uring_params(out, bytes, false),
             (None, None) => view.address(out, address),
         }
+    },
+};
+
+/// `struct perf_event_attr`, its first members.
+static COUNTER: Complex = Complex {
+    at_entry: Some(|copier, address| {
+        copier.bytes(address, v::PERF_EVENT_ATTR_SIZE);
+    }),
+    at_return: None,
+    write: |out, view, address| match view.given(address, v::PERF_EVENT_ATTR_SIZE) {
+        Some(bytes) => v::perf_event_attr(out, bytes),
+        None => view.address(out, address),
     },
 };
 
@@ -587,7 +599,7 @@ pub(super) static CALLS: &[Spec] = &[
     call(
         "perf_event_open",
         &[
-            arg("attr", Pointer),
+            arg("attr", Memory(&COUNTER)),
             arg("pid", Int),
             arg("cpu", Int),
             arg("group_fd", Fd),

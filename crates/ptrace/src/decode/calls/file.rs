@@ -31,12 +31,23 @@ fn openat_mode(_: Abi, arguments: &[u64; 6]) -> Kind {
 /// `struct open_how`, which may grow: its size is the fourth argument.
 static OPEN_HOW: Complex = Complex {
     at_entry: Some(|copier, address| {
-        copier.bytes(address, open_how_size(copier.arguments));
+        let size = open_how_size(copier.arguments);
+        if size >= v::LEAST_OPEN_HOW && copier.bytes(address, size).is_none() {
+            copier.bytes(address, v::LEAST_OPEN_HOW);
+        }
     }),
     at_return: None,
-    write: |out, view, address| match view.given(address, open_how_size(view.arguments)) {
-        Some(bytes) if bytes.len() >= v::LEAST_OPEN_HOW => v::open_how(out, view.abi, bytes),
-        _ => view.address(out, address),
+    write: |out, view, address| {
+        let size = open_how_size(view.arguments);
+        match (view.given(address, size), view.given(address, v::LEAST_OPEN_HOW)) {
+            (Some(bytes), Some(_)) if size >= v::LEAST_OPEN_HOW => v::open_how(out, view.abi, bytes),
+            (None, Some(bytes)) => {
+                v::open_how(out, view.abi, bytes);
+                out.truncate(out.trim_end_matches('}').len());
+                out.push_str(", ???}");
+            }
+            _ => view.address(out, address),
+        }
     },
 };
 
@@ -271,7 +282,7 @@ fn file_mode(out: &mut String, value: u64) {
 /// The device number of a device file; other kinds of files have none.
 fn device(mode: u64) -> Kind {
     match mode & 0o170_000 {
-        0o020_000 | 0o060_000 => Word(v::device),
+        0o020_000 | 0o060_000 => Word(|out, value| v::device(out, value & 0xffff_ffff)),
         _ => Absent,
     }
 }

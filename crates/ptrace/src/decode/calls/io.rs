@@ -133,16 +133,22 @@ static MOVED_OFFSET: Complex = Complex {
     write: |out, view, address| {
         let size = offset_size(view.call.name, view.word_size());
         let Some(before) = view.given(address, size) else { return view.address(out, address) };
-        bracketed(out, number(before));
+        bracketed_unsigned(out, number(before));
         if let Some(after) = view.returned(address, size) {
             out.push_str(" => ");
-            bracketed(out, number(after));
+            bracketed_unsigned(out, number(after));
         }
     },
 };
 
 fn offset_size(name: &str, word: usize) -> usize {
     if name == "sendfile64" { 8 } else { word }
+}
+
+fn bracketed_unsigned(out: &mut String, value: u64) {
+    out.push('[');
+    push_unsigned(out, value);
+    out.push(']');
 }
 
 fn bracketed(out: &mut String, value: u64) {
@@ -169,9 +175,9 @@ fn high_low(out: &mut String, view: &View<'_>, high: u64) {
 }
 
 pub(super) static CALLS: &[Spec] = &[
-    call("read", &[arg("fd", Fd), arg("buf", Read), arg("count", Ulong)]).moves_bytes(),
+    call("read", &[arg("fd", Fd), arg("buf", Read(2)), arg("count", Ulong)]).moves_bytes(),
     call("write", &[arg("fd", Fd), arg("buf", Written(2)), arg("count", Ulong)]).moves_bytes(),
-    call("pread64", &[arg("fd", Fd), arg("buf", Read), arg("count", Ulong), arg("offset", Wide)]).moves_bytes(),
+    call("pread64", &[arg("fd", Fd), arg("buf", Read(2)), arg("count", Ulong), arg("offset", Wide)]).moves_bytes(),
     call("pwrite64", &[arg("fd", Fd), arg("buf", Written(2)), arg("count", Ulong), arg("offset", Wide)]).moves_bytes(),
     call("readv", &[arg("fd", Fd), arg("iov", Memory(&IOVEC_READ)), arg("iovcnt", Ulong)]).moves_bytes(),
     call("writev", &[arg("fd", Fd), arg("iov", Memory(&IOVEC_WRITTEN)), arg("iovcnt", Ulong)]).moves_bytes(),

@@ -5,8 +5,7 @@ use renacer_events::Abi;
 use super::super::effect;
 use super::super::number::{push_decimal, push_unsigned};
 use super::super::spec::Kind::{
-    self, Complex as Memory, DirFd, Fd, Flags, In, Int, Names, Path, Pointer, Seen, Select, Uint, Ulong, WideFlags,
-    Word,
+    self, Complex as Memory, Fd, Flags, In, Int, Names, Path, Pointer, Seen, Select, Uint, Ulong, WideFlags, Word,
 };
 use super::super::spec::{Complex, Spec, Struct, arg, call};
 use super::super::values as v;
@@ -269,6 +268,13 @@ static EPOLL_EVENTS: Complex = Complex {
     },
 };
 
+fn marked_directory(out: &mut String, view: &View<'_>, value: u64) {
+    match value as i32 {
+        -1 => out.push_str("FAN_NOFD"),
+        number => view.directory(out, number),
+    }
+}
+
 /// The signal mask of epoll_pwait, which strace shows only if the call succeeded.
 static SET_IF_WAITED: Complex = Complex {
     at_entry: SET_BY_SIXTH.at_entry,
@@ -391,7 +397,7 @@ pub(super) static CALLS: &[Spec] = &[
             arg("fanotify_fd", Fd),
             arg("flags", Flags(&t::FANOTIFY_MARK)),
             arg("mask", WideFlags(&t::FANOTIFY_MASK)),
-            arg("dirfd", DirFd),
+            arg("dirfd", Seen(marked_directory)),
             arg("pathname", Path),
         ],
     ),

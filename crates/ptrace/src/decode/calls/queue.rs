@@ -195,7 +195,7 @@ pub(super) static CALLS: &[Spec] = &[
         "mq_timedreceive",
         &[
             arg("mqdes", Fd),
-            arg("msg_ptr", Read),
+            arg("msg_ptr", Read(2)),
             arg("msg_len", Ulong),
             arg("msg_prio", Out(&UINT)),
             arg("abs_timeout", TIMESPEC_IN),
@@ -206,7 +206,7 @@ pub(super) static CALLS: &[Spec] = &[
         "mq_timedreceive_time64",
         &[
             arg("mqdes", Fd),
-            arg("msg_ptr", Read),
+            arg("msg_ptr", Read(2)),
             arg("msg_len", Ulong),
             arg("msg_prio", Out(&UINT)),
             arg("abs_timeout", In(&TIMESPEC64)),

@@ -43,6 +43,7 @@ static CPUS_GIVEN: Complex = Complex {
     }),
     at_return: None,
     write: |out, view, address| match view.given(address, cpu_mask_size(view.arguments[1], view.word_size())) {
+        _ if view.arguments[1] as u32 == 0 && address != 0 => out.push_str("[]"),
         Some(bytes) => write_cpu_mask(out, bytes),
         None => view.address(out, address),
     },

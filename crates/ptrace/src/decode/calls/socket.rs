@@ -608,7 +608,7 @@ pub(super) static CALLS: &[Spec] = &[
         "recvfrom",
         &[
             arg("sockfd", Fd),
-            arg("buf", Read),
+            arg("buf", Read(2)),
             arg("len", Ulong),
             arg("flags", Flags(&t::MSG)),
             arg("src_addr", Memory(&ADDRESS_FIFTH)),
@@ -616,7 +616,8 @@ pub(super) static CALLS: &[Spec] = &[
         ],
     )
     .moves_bytes(),
-    call("recv", &[arg("sockfd", Fd), arg("buf", Read), arg("len", Ulong), arg("flags", Flags(&t::MSG))]).moves_bytes(),
+    call("recv", &[arg("sockfd", Fd), arg("buf", Read(2)), arg("len", Ulong), arg("flags", Flags(&t::MSG))])
+        .moves_bytes(),
     call("sendmsg", &[arg("sockfd", Fd), arg("msg", Memory(&SENT)), arg("flags", Flags(&t::MSG))]).moves_bytes(),
     call("recvmsg", &[arg("sockfd", Fd), arg("msg", Memory(&RECEIVED)), arg("flags", Flags(&t::MSG))])
         .effect(received)
