@@ -35,18 +35,8 @@ const PAGE: u64 = 4096;
 const FIRST_READ: u64 = 256;
 
 /// Copies what the call gets. To be called while the tracee is stopped at the call's entry.
+/// The stack pointer leads to the signal mask that `rt_sigreturn` restores; 0 if it is not known.
 pub fn at_entry(
-    abi: Abi,
-    number: u64,
-    arguments: &[u64; 6],
-    options: &Options,
-    memory: &mut impl ReadMemory,
-) -> Memory {
-    at_entry_with_stack(abi, number, arguments, 0, options, memory)
-}
-
-/// As [`at_entry`], for a known stack pointer: only so can the signal mask that `rt_sigreturn` restores be found.
-pub fn at_entry_with_stack(
     abi: Abi,
     number: u64,
     arguments: &[u64; 6],

@@ -9,9 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use renacer_events::{
-    Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted, Return, Signal, Tid,
-};
+use renacer_events::{Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted, Return, Signal, Tid};
 
 use crate::arch::{self, Role};
 use crate::attach::{self, AttachError};
@@ -358,7 +356,8 @@ impl Tracer {
                     self.outcome.foreign_calls += 1;
                     return self.go_on(stopped, 0, emit);
                 };
-                let memory = capture::at_entry(abi, number, &arguments, &self.options.capture, &mut memory);
+                let memory =
+                    capture::at_entry(abi, number, &arguments, stack_pointer, &self.options.capture, &mut memory);
                 let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory };
                 thread.call = Some(Box::new(entry.clone()));
                 (monotonic(), EventKind::Entered(Box::new(entry)))
@@ -433,8 +432,7 @@ impl Tracer {
             // Not permitted to look: what was known still holds, since exec changes neither.
             if let Some(process) = self.processes.get(&tid) {
                 image.cgroup = image.cgroup.or_else(|| process.image.cgroup.clone());
-                image.working_directory =
-                    image.working_directory.or_else(|| process.image.working_directory.clone());
+                image.working_directory = image.working_directory.or_else(|| process.image.working_directory.clone());
             }
         }
         let call = caller.and_then(|thread| thread.call);

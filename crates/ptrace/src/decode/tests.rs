@@ -88,7 +88,7 @@ impl Tracer {
         let mut all = [0; 6];
         all[..arguments.len()].copy_from_slice(arguments);
         let number = number(abi, name);
-        let memory = capture::at_entry(abi, number, &all, &self.options, &mut before);
+        let memory = capture::at_entry(abi, number, &all, 0, &self.options, &mut before);
         let entry = Entry { abi, number, arguments: all, instruction_pointer: 0, stack_pointer: 0, memory };
         let (value, is_error) = match outcome {
             Value(value) => (value, false),
@@ -441,7 +441,7 @@ fn calls_without_pointers_read_nothing() {
     for name in ["getpid", "close", "lseek", "mmap", "brk", "dup3", "kill", "epoll_create1", "read", "write", "exit"] {
         let number = number(Abi::X86_64, name);
         let arguments = [3, 0x1000, 8, 0, 0, 0];
-        let memory = capture::at_entry(Abi::X86_64, number, &arguments, &Options::default(), &mut Untouchable);
+        let memory = capture::at_entry(Abi::X86_64, number, &arguments, 0, &Options::default(), &mut Untouchable);
         assert!(memory.is_empty());
         let entry = Entry { abi: Abi::X86_64, number, arguments, instruction_pointer: 0, stack_pointer: 0, memory };
         assert!(capture::at_return(&entry, 8, false, &Options::default(), &mut Untouchable).is_empty());
@@ -504,7 +504,7 @@ fn nothing_panics_and_nothing_grows_whatever_the_arguments_and_the_memory() {
                     if abi == Abi::I386 { value & 0xffff_ffff } else { value }
                 });
                 let mut noise = Noise { seed: next(), read: 0 };
-                let memory = capture::at_entry_with_stack(abi, number, &arguments, next(), &options, &mut noise);
+                let memory = capture::at_entry(abi, number, &arguments, next(), &options, &mut noise);
                 let entry = Entry { abi, number, arguments, instruction_pointer: 0, stack_pointer: next(), memory };
                 let is_error = next() % 3 == 0;
                 let value = if is_error { -((next() % 600) as i64) } else { (next() >> (next() % 64)) as i64 };
