@@ -189,7 +189,7 @@ impl View<'_> {
             && let Some(directory) = self.process.directory()
         {
             out.push('<');
-            escape(out, &directory);
+            escape(out, directory);
             out.push('>');
         }
     }

@@ -610,10 +610,6 @@ pub(super) static CALLS: &[Spec] = &[
     call("quotactl", &[arg("op", Word(v::quota_command)), arg("special", Path), arg("id", Uint), arg("addr", Pointer)]),
     call("quotactl_fd", &[arg("fd", Fd), arg("op", Word(v::quota_command)), arg("id", Uint), arg("addr", Pointer)]),
     call("bpf", &[arg("cmd", Names(&t::BPF)), arg("attr", Pointer), arg("size", Uint)]),
-    call(
-        "keyctl",
-        &[arg("operation", Names(&t::KEYCTL)), arg("arg2", Hex), arg("arg3", Hex), arg("arg4", Hex), arg("arg5", Hex)],
-    ),
     call("io_uring_setup", &[arg("entries", Uint), arg("params", Memory(&RING_PARAMETERS))])
         .opens(effect::io_uring_setup),
     call(

@@ -3,7 +3,7 @@
 use renacer_events::Abi;
 
 use super::super::effect;
-use super::super::number::{hex, push_hex, push_unsigned};
+use super::super::number::{hex, push_unsigned};
 use super::super::spec::Kind::{
     self, Absent, Complex as Memory, Fd, Flags, Hex, HexInt, Int, LongFlags, Names, Pointer, Seen, Select, Str, Ulong,
     Word,
@@ -79,53 +79,6 @@ fn pages(length: u64) -> usize {
     usize::try_from(length.div_ceil(4096)).unwrap_or(usize::MAX)
 }
 
-/// A mask of NUMA nodes as its words, with its number of bits in that argument.
-fn node_mask(out: &mut String, view: &View<'_>, address: u64, register: usize) {
-    match view.before.from(address) {
-        Some(bytes) if view.arguments[register] > 0 => {
-            out.push('[');
-            for (index, word) in bytes.chunks(view.word_size()).enumerate() {
-                if index > 0 {
-                    out.push_str(", ");
-                }
-                push_hex_padded(out, number(word), view.word_size() * 2);
-            }
-            out.push(']');
-        }
-        _ => view.address(out, address),
-    }
-}
-
-fn push_hex_padded(out: &mut String, value: u64, digits: usize) {
-    let mut text = String::new();
-    push_hex(&mut text, value);
-    out.push_str("0x");
-    out.extend(std::iter::repeat_n('0', digits.saturating_sub(text.len() - 2)));
-    out.push_str(&text[2..]);
-}
-
-fn mask_bytes(bits: u64, word: usize) -> usize {
-    (usize::try_from(bits).unwrap_or(usize::MAX)).saturating_sub(1).div_ceil(8 * word).saturating_mul(word).min(1024)
-}
-
-static NODES_BEHIND_FOURTH: Complex = Complex {
-    at_entry: Some(|copier, address| {
-        let length = mask_bytes(copier.arguments[4], copier.abi.word_size());
-        copier.bytes(address, length);
-    }),
-    at_return: None,
-    write: |out, view, address| node_mask(out, view, address, 4),
-};
-
-static NODES_BEHIND_SECOND: Complex = Complex {
-    at_entry: Some(|copier, address| {
-        let length = mask_bytes(copier.arguments[2], copier.abi.word_size());
-        copier.bytes(address, length);
-    }),
-    at_return: None,
-    write: |out, view, address| node_mask(out, view, address, 2),
-};
-
 pub(super) static CALLS: &[Spec] = &[
     call(
         "mmap",
@@ -198,31 +151,6 @@ pub(super) static CALLS: &[Spec] = &[
             arg("prot", LongFlags(&t::MMAP_PROT)),
             arg("pgoff", Ulong),
             arg("flags", Word(v::mmap_flags)),
-        ],
-    ),
-    call(
-        "mbind",
-        &[
-            arg("addr", Pointer),
-            arg("len", Ulong),
-            arg("mode", Word(v::mempolicy)),
-            arg("nodemask", Memory(&NODES_BEHIND_FOURTH)),
-            arg("maxnode", Ulong),
-            arg("flags", Flags(&t::MBIND)),
-        ],
-    ),
-    call(
-        "set_mempolicy",
-        &[arg("mode", Word(v::mempolicy)), arg("nodemask", Memory(&NODES_BEHIND_SECOND)), arg("maxnode", Ulong)],
-    ),
-    call(
-        "get_mempolicy",
-        &[
-            arg("mode", Pointer),
-            arg("nodemask", Pointer),
-            arg("maxnode", Ulong),
-            arg("addr", Pointer),
-            arg("flags", LongFlags(&t::GET_MEMPOLICY)),
         ],
     ),
     call(

@@ -4,7 +4,9 @@ mod control;
 mod file;
 mod io;
 mod ipc;
+mod keys;
 mod memory;
+mod numa;
 mod poll;
 mod process;
 mod queue;
@@ -26,7 +28,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
         file::CALLS,
         io::CALLS,
         ipc::CALLS,
+        keys::CALLS,
         memory::CALLS,
+        numa::CALLS,
         poll::CALLS,
         process::CALLS,
         queue::CALLS,
