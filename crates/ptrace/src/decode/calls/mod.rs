@@ -2,12 +2,17 @@
 
 mod control;
 mod file;
+mod futex;
+mod identity;
 mod io;
 mod ipc;
 mod keys;
 mod memory;
+mod message;
+mod mount;
 mod numa;
 mod poll;
+mod prctl;
 mod process;
 mod queue;
 mod schedule;
@@ -26,12 +31,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
     let families = [
         control::CALLS,
         file::CALLS,
+        futex::CALLS,
+        identity::CALLS,
         io::CALLS,
         ipc::CALLS,
         keys::CALLS,
         memory::CALLS,
+        mount::CALLS,
         numa::CALLS,
         poll::CALLS,
+        prctl::CALLS,
         process::CALLS,
         queue::CALLS,
         schedule::CALLS,

@@ -1,4 +1,4 @@
-//! Calls on processes and threads: creation, exec, end, waiting, identity, limits, scheduling, futexes.
+//! Calls on processes and threads: creation, exec, end, waiting, limits.
 
 use renacer_events::Abi;
 
@@ -6,13 +6,13 @@ use super::super::effect;
 use super::super::number::{hex, push_decimal, push_hex, push_unsigned};
 use super::super::quote::quote_hex;
 use super::super::spec::Kind::{
-    self, Absent, Complex as Memory, DirFd, Fd, Flags, HexInt, Id, In, Int, LongFlags, Names, Out, Path, Pointer, Seen,
-    Select, Uint, Ulong, Word,
+    self, Absent, Complex as Memory, DirFd, Fd, Flags, HexInt, In, Int, LongFlags, Names, Out, Path, Pointer, Seen,
+    Select, Ulong,
 };
 use super::super::spec::{Complex, ResultKind, Spec, arg, arg_at, call};
 use super::super::values as v;
 use super::super::values::tables::{file, process as t};
-use super::super::view::{View, id};
+use super::super::view::View;
 use super::structures::*;
 use crate::capture::{number, summary_of};
 
@@ -106,9 +106,13 @@ static ENVP: Complex = Complex {
 };
 
 const CLONE_PIDFD: u64 = 0x1000;
+
 const CLONE_SETTLS: u64 = 0x8_0000;
+
 const CLONE_PARENT_SETTID: u64 = 0x10_0000;
+
 const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
+
 const CLONE_CHILD_SETTID: u64 = 0x100_0000;
 
 fn clone_parent(_: Abi, arguments: &[u64; 6]) -> Kind {
@@ -156,6 +160,7 @@ pub(super) static CLONE_BACKWARDS: Spec = call(
 
 /// Size of `struct clone_args` in its first version: less is not accepted.
 const LEAST_CLONE_ARGS: usize = 64;
+
 /// Size of its newest known version.
 const MOST_CLONE_ARGS: usize = 88;
 
@@ -287,130 +292,6 @@ fn waitid_id(_: Abi, arguments: &[u64; 6]) -> Kind {
     if arguments[0] as u32 == 3 { Fd } else { Int }
 }
 
-/// What a futex operation does with its arguments.
-fn futex_value(_: Abi, arguments: &[u64; 6]) -> Kind {
-    match arguments[1] as u32 & 127 {
-        6 | 7 | 8 | 13 => Absent,
-        _ => Uint,
-    }
-}
-
-fn futex_timeout(abi: Abi, arguments: &[u64; 6]) -> Kind {
-    match arguments[1] as u32 & 127 {
-        0 | 6 | 9 | 11 | 13 => In(old_timespec(abi)),
-        3 | 4 | 5 | 12 => Uint,
-        1 | 2 | 7 | 8 | 10 => Absent,
-        _ => Pointer,
-    }
-}
-
-fn futex_timeout64(abi: Abi, arguments: &[u64; 6]) -> Kind {
-    match futex_timeout(abi, arguments) {
-        In(_) => In(&TIMESPEC64),
-        kind => kind,
-    }
-}
-
-fn futex_second(_: Abi, arguments: &[u64; 6]) -> Kind {
-    match arguments[1] as u32 & 127 {
-        3 | 4 | 5 | 11 | 12 => Pointer,
-        0 | 1 | 2 | 6 | 7 | 8 | 9 | 10 | 13 => Absent,
-        _ => Pointer,
-    }
-}
-
-fn futex_third(_: Abi, arguments: &[u64; 6]) -> Kind {
-    match arguments[1] as u32 & 127 {
-        9 | 10 => Word(futex_bitset),
-        4 | 12 => Uint,
-        5 => Word(futex_wake_op),
-        0 | 1 | 2 | 3 | 6 | 7 | 8 | 11 | 13 => Absent,
-        _ => HexInt,
-    }
-}
-
-fn futex_bitset(out: &mut String, value: u64) {
-    match value as u32 {
-        u32::MAX => out.push_str("FUTEX_BITSET_MATCH_ANY"),
-        value => hex(out, value.into()),
-    }
-}
-
-/// The operation that FUTEX_WAKE_OP does, and the comparison.
-fn futex_wake_op(out: &mut String, value: u64) {
-    const OPERATIONS: [&str; 5] = ["FUTEX_OP_SET", "FUTEX_OP_ADD", "FUTEX_OP_OR", "FUTEX_OP_ANDN", "FUTEX_OP_XOR"];
-    const COMPARISONS: [&str; 6] = [
-        "FUTEX_OP_CMP_EQ",
-        "FUTEX_OP_CMP_NE",
-        "FUTEX_OP_CMP_LT",
-        "FUTEX_OP_CMP_LE",
-        "FUTEX_OP_CMP_GT",
-        "FUTEX_OP_CMP_GE",
-    ];
-    let value = value as u32;
-    let named = |out: &mut String, names: &[&str], value: u32, shift: &str, unknown: &str| {
-        match names.get(value as usize) {
-            Some(name) => out.push_str(name),
-            None => hex(out, value.into()),
-        }
-        out.push_str(shift);
-        if value as usize >= names.len() {
-            out.push_str(unknown);
-        }
-    };
-    if value >> 28 & 8 != 0 {
-        out.push_str("FUTEX_OP_OPARG_SHIFT<<28|");
-    }
-    named(out, &OPERATIONS, value >> 28 & 7, "<<28", " /* FUTEX_OP_??? */");
-    out.push('|');
-    hex(out, (value >> 12 & 0xfff).into());
-    out.push_str("<<12|");
-    named(out, &COMPARISONS, value >> 24 & 0xf, "<<24", " /* FUTEX_OP_CMP_??? */");
-    out.push('|');
-    hex(out, (value & 0xfff).into());
-}
-
-/// What futex_waitv waits for: the second argument is their number.
-static WAITERS: Complex = Complex {
-    at_entry: Some(|copier, address| {
-        copier.array(address, copier.arguments[1] as u32 as u64, v::FUTEX_WAITV_SIZE);
-    }),
-    at_return: None,
-    write: |out, view, address| {
-        let count = view.arguments[1] as u32 as u64;
-        view.array(out, address, count, v::FUTEX_WAITV_SIZE, view.before, v::futex_waitv);
-    },
-};
-
-/// The groups that setgroups gets: the first argument is their number.
-static GROUPS_GIVEN: Complex = Complex {
-    at_entry: Some(|copier, address| {
-        copier.array(address, copier.arguments[0] as u32 as u64, 4);
-    }),
-    at_return: None,
-    write: |out, view, address| {
-        let count = view.arguments[0] as u32;
-        if count > 65536 {
-            return view.address(out, address);
-        }
-        view.array(out, address, count.into(), 4, view.before, |out, group| id(out, number(group) as u32));
-    },
-};
-
-/// The groups that getgroups returns: the result is their number.
-static GROUPS_RETURNED: Complex = Complex {
-    at_entry: None,
-    at_return: Some(|copier, address, result| {
-        if copier.arguments[0] as u32 != 0 {
-            copier.array(address, result.max(0) as u64, 4);
-        }
-    }),
-    write: |out, view, address| {
-        let count = if view.failed { 1 } else { view.result.unwrap_or(0).max(0) as u64 };
-        view.array(out, address, count, 4, view.after, |out, group| id(out, number(group) as u32));
-    },
-};
-
 /// Random bytes, which may become a key: shown only on request, in hexadecimal.
 static RANDOM: Complex = Complex {
     at_entry: None,
@@ -478,70 +359,7 @@ pub(super) static CALLS: &[Spec] = &[
     call("setpgid", &[arg("pid", Int), arg("pgid", Int)]),
     call("getsid", &[arg("pid", Int)]),
     call("setsid", NOTHING),
-    call("getuid", NOTHING),
-    call("geteuid", NOTHING),
-    call("getgid", NOTHING),
-    call("getegid", NOTHING),
-    call("setuid", &[arg("uid", Id)]),
-    call("setgid", &[arg("gid", Id)]),
-    call("setfsuid", &[arg("fsuid", Id)]),
-    call("setfsgid", &[arg("fsgid", Id)]),
-    call("setreuid", &[arg("ruid", Id), arg("euid", Id)]),
-    call("setregid", &[arg("rgid", Id), arg("egid", Id)]),
-    call("setresuid", &[arg("ruid", Id), arg("euid", Id), arg("suid", Id)]),
-    call("setresgid", &[arg("rgid", Id), arg("egid", Id), arg("sgid", Id)]),
-    call("getresuid", &[arg("ruid", Out(&ID)), arg("euid", Out(&ID)), arg("suid", Out(&ID))]),
-    call("getresgid", &[arg("rgid", Out(&ID)), arg("egid", Out(&ID)), arg("sgid", Out(&ID))]),
-    call("setuid32", &[arg("uid", Id)]),
-    call("setgid32", &[arg("gid", Id)]),
-    call("setfsuid32", &[arg("fsuid", Id)]),
-    call("setfsgid32", &[arg("fsgid", Id)]),
-    call("setreuid32", &[arg("ruid", Id), arg("euid", Id)]),
-    call("setregid32", &[arg("rgid", Id), arg("egid", Id)]),
-    call("setresuid32", &[arg("ruid", Id), arg("euid", Id), arg("suid", Id)]),
-    call("setresgid32", &[arg("rgid", Id), arg("egid", Id), arg("sgid", Id)]),
-    call("getresuid32", &[arg("ruid", Out(&ID)), arg("euid", Out(&ID)), arg("suid", Out(&ID))]),
-    call("getresgid32", &[arg("rgid", Out(&ID)), arg("egid", Out(&ID)), arg("sgid", Out(&ID))]),
-    call("getgroups", &[arg("size", Int), arg("list", Memory(&GROUPS_RETURNED))]),
-    call("setgroups", &[arg("size", Int), arg("list", Memory(&GROUPS_GIVEN))]),
-    call("getgroups32", &[arg("size", Int), arg("list", Memory(&GROUPS_RETURNED))]),
-    call("setgroups32", &[arg("size", Int), arg("list", Memory(&GROUPS_GIVEN))]),
     call("set_tid_address", &[arg("tidptr", Pointer)]),
-    call("set_robust_list", &[arg("head", Pointer), arg("len", Ulong)]),
-    call("get_robust_list", &[arg("pid", Int), arg("head_ptr", Out(&WORD_POINTER)), arg("len_ptr", Out(&WORD))]),
-    call(
-        "futex",
-        &[
-            arg("uaddr", Pointer),
-            arg("futex_op", Word(v::futex_operation)),
-            arg("val", Select(futex_value)),
-            arg("timeout", Select(futex_timeout)),
-            arg("uaddr2", Select(futex_second)),
-            arg("val3", Select(futex_third)),
-        ],
-    ),
-    call(
-        "futex_time64",
-        &[
-            arg("uaddr", Pointer),
-            arg("futex_op", Word(v::futex_operation)),
-            arg("val", Select(futex_value)),
-            arg("timeout", Select(futex_timeout64)),
-            arg("uaddr2", Select(futex_second)),
-            arg("val3", Select(futex_third)),
-        ],
-    ),
-    call(
-        "futex_waitv",
-        &[
-            arg("waiters", Memory(&WAITERS)),
-            arg("nr_futexes", Uint),
-            arg("flags", HexInt),
-            arg("timeout", In(&TIMESPEC64)),
-            arg("clockid", Word(v::clock)),
-        ],
-    ),
-    call("rseq", &[arg("rseq", Pointer), arg("rseq_len", HexInt), arg("flags", HexInt), arg("sig", HexInt)]),
     call("getrlimit", &[arg("resource", Names(&t::RLIMIT)), arg("rlim", Out(&RLIMIT))]),
     call("ugetrlimit", &[arg("resource", Names(&t::RLIMIT)), arg("rlim", Out(&RLIMIT))]),
     call("setrlimit", &[arg("resource", Names(&t::RLIMIT)), arg("rlim", In(&RLIMIT))]),
