@@ -199,7 +199,7 @@ impl Process {
     /// `path` made absolute: joined to the directory behind `directory` (the working directory if none). `..` is left as it stands.
     pub(crate) fn absolute(&self, directory: Option<i32>, path: &[u8]) -> Option<Vec<u8>> {
         if path.starts_with(b"/") {
-            return Some(path.to_vec());
+            return Some(without_slashes(path).to_vec());
         }
         let target = directory.and_then(|number| self.target(number));
         let base: &[u8] = match (directory, target.as_deref()) {
@@ -207,7 +207,7 @@ impl Process {
             (Some(_), Some(Target::File(name, _))) if name.starts_with(b"/") => name,
             _ => return None,
         };
-        let mut path = path;
+        let mut path = without_slashes(path);
         while let Some(rest) = path.strip_prefix(b"./") {
             path = &rest[rest.iter().position(|&byte| byte != b'/').unwrap_or(rest.len())..];
         }
@@ -220,4 +220,15 @@ impl Process {
         }
         Some(joined)
     }
+}
+
+/// A path without slashes at its end.
+fn without_slashes(mut path: &[u8]) -> &[u8] {
+    while let [start @ .., b'/'] = path {
+        if start.is_empty() {
+            break;
+        }
+        path = start;
+    }
+    path
 }

@@ -13,9 +13,12 @@ mod view;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use renacer_events::{Argument, Decode, Decoded, Errno, ExitStatus, Origin, Peer, Pid, ProcessStarted, RawCall, Text};
+use compact_str::format_compact;
+use renacer_events::{
+    Argument, Decode, Decoded, Errno, ExitStatus, Origin, Peer, Pid, ProcessStarted, RawCall, Text, Tid,
+};
 
-use self::number::{hex, push_decimal, push_hex, push_octal};
+use self::number::{hex, push_decimal, push_octal};
 use self::spec::{Kind, Resolved, ResultKind, resolved};
 use self::view::{Observed, View};
 use crate::capture::Options;
@@ -54,6 +57,8 @@ impl DecodeOptions {
 pub struct Decoder {
     options: DecodeOptions,
     processes: HashMap<Pid, Process>,
+    /// The calls that were interrupted and wait to be restarted.
+    interrupted: HashMap<Tid, (Pid, &'static str)>,
     /// For the text in the making, so that short texts need no allocation.
     scratch: String,
 }
@@ -61,7 +66,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder that knows no process yet.
     pub fn new(options: DecodeOptions) -> Self {
-        Decoder { options, processes: HashMap::new(), scratch: String::new() }
+        Decoder { options, processes: HashMap::new(), interrupted: HashMap::new(), scratch: String::new() }
     }
 }
 
@@ -82,10 +87,20 @@ impl Decode for Decoder {
 
     fn call(&mut self, raw: RawCall<'_>) -> Decoded {
         let process = self.processes.entry(raw.pid).or_default();
-        match resolved(raw.entry.abi, raw.entry.number) {
-            Some(call) => decode(call, raw, process, &self.options, &mut self.scratch),
-            None => unknown(raw, &mut self.scratch),
+        let Some(call) = resolved(raw.entry.abi, raw.entry.number) else { return unknown(raw, &mut self.scratch) };
+        let mut decoded = decode(call, raw, process, &self.options, &mut self.scratch);
+        if call.name == "restart_syscall"
+            && let Some((_, interrupted)) = self.interrupted.remove(&raw.tid)
+        {
+            let text = format_compact!("<... resuming interrupted {interrupted} ...>");
+            decoded.arguments.push(Argument { name: "interrupted", text });
+            if restarts(raw) {
+                self.interrupted.insert(raw.tid, (raw.pid, interrupted));
+            }
+        } else if restarts(raw) {
+            self.interrupted.insert(raw.tid, (raw.pid, call.name));
         }
+        decoded
     }
 
     fn image_replaced(&mut self, pid: Pid) {
@@ -96,7 +111,14 @@ impl Decode for Decoder {
 
     fn process_exited(&mut self, pid: Pid, _status: ExitStatus) {
         self.processes.remove(&pid);
+        self.interrupted.retain(|_, (process, _)| *process != pid);
     }
+}
+
+/// Whether a call was interrupted in a way that only `restart_syscall` can go on from.
+fn restarts(raw: RawCall<'_>) -> bool {
+    // ERESTART_RESTARTBLOCK
+    raw.returned.is_some_and(|returned| returned.is_error && returned.value == -516)
 }
 
 fn decode(
@@ -166,11 +188,11 @@ fn unknown(raw: RawCall<'_>, scratch: &mut String) -> Decoded {
         Text::from(scratch.as_str())
     };
     let arguments = NAMES.iter().zip(raw.entry.arguments);
-    let arguments = arguments.map(|(name, value)| Argument { name, text: text(&|out| push_hex(out, value)) }).collect();
+    let arguments = arguments.map(|(name, value)| Argument { name, text: text(&|out| hex(out, value)) }).collect();
     let error = raw.returned.filter(|returned| returned.is_error).map(|returned| errno(returned.value));
     let result = text(&|out| match (raw.returned, error) {
         (Some(_), Some(error)) => write_error(out, error),
-        (Some(returned), None) => push_hex(out, returned.value as u64),
+        (Some(returned), None) => hex(out, returned.value as u64),
         (None, _) => out.push('?'),
     });
     let name = format!("syscall_{:#x}", raw.entry.number);

@@ -235,6 +235,12 @@ fn a_sleep_that_was_interrupted_shows_what_was_left() {
         "nanosleep({tv_sec=2, tv_nsec=0}, {tv_sec=1, tv_nsec=500}) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)"
     );
     assert_eq!(sleep(Value(0)), "nanosleep({tv_sec=2, tv_nsec=0}, 0x2000) = 0");
+    let none = Pieces::default;
+    let mut tracer = Tracer::new(Options::default());
+    tracer.call(Abi::X86_64, "nanosleep", &[0x1000, 0x2000], request(), Error(516), rest());
+    let again = |tracer: &mut Tracer| line(&tracer.call(Abi::X86_64, "restart_syscall", &[], none(), Value(0), none()));
+    assert_eq!(again(&mut tracer), "restart_syscall(<... resuming interrupted nanosleep ...>) = 0");
+    assert_eq!(again(&mut tracer), "restart_syscall() = 0");
 }
 
 #[test]
@@ -368,6 +374,8 @@ fn relative_paths_start_at_the_working_directory_or_a_descriptor() {
     assert_eq!(path(&mut tracer, CWD, "x").as_deref(), Some("/home/user/x"));
     assert_eq!(path(&mut tracer, CWD, "./x").as_deref(), Some("/home/user/x"));
     assert_eq!(path(&mut tracer, CWD, "../x\n").as_deref(), Some("/home/user/../x\\n"));
+    assert_eq!(path(&mut tracer, CWD, "dir//").as_deref(), Some("/home/user/dir"));
+    assert_eq!(path(&mut tracer, CWD, "/").as_deref(), Some("/"));
     assert_eq!(path(&mut tracer, 9, "x"), None);
     assert_eq!(path(&mut tracer, 9, "/x").as_deref(), Some("/x"));
     tracer.open("/srv", 0, 9);

@@ -216,6 +216,25 @@ static COUNTER: Complex = Complex {
     },
 };
 
+/// `struct user_desc`, in which the kernel may choose the entry's number.
+static SEGMENT: Complex = Complex {
+    at_entry: Some(|copier, address| {
+        copier.bytes(address, v::USER_DESC_SIZE);
+    }),
+    at_return: Some(|copier, address, _| {
+        copier.bytes(address, v::USER_DESC_SIZE);
+    }),
+    write: |out, view, address| {
+        let Some(before) = view.given(address, v::USER_DESC_SIZE) else { return view.address(out, address) };
+        v::user_desc(out, before);
+        if let Some(after) = view.returned(address, 4).filter(|after| *after != &before[..4]) {
+            out.push_str(" => {entry_number=");
+            push_unsigned(out, number(after));
+            out.push('}');
+        }
+    },
+};
+
 /// `struct landlock_ruleset_attr`: its size is the second argument.
 static RULESET: Complex = Complex {
     at_entry: Some(|copier, address| {
@@ -238,6 +257,8 @@ fn landlock_rule(_: Abi, arguments: &[u64; 6]) -> Kind {
 pub(super) static CALLS: &[Spec] = &[
     call("ioctl", &[arg("fd", Fd), arg("op", Word(v::ioctl)), arg("argp", Select(ioctl_argument))])
         .effect(effect::ioctl),
+    call("set_thread_area", &[arg("u_info", Memory(&SEGMENT))]),
+    call("get_thread_area", &[arg("u_info", Memory(&SEGMENT))]),
     call(
         "seccomp",
         &[
