@@ -104,9 +104,14 @@ impl Lines {
         let decoded = &call.decoded;
         out.push_str(&decoded.name);
         out.push('(');
-        for (index, Argument { text, .. }) in decoded.arguments.iter().enumerate() {
+        for (index, Argument { name, text }) in decoded.arguments.iter().enumerate() {
             if index > 0 {
                 out.push_str(", ");
+            }
+            // The one call whose arguments strace names.
+            if decoded.name == "clone" {
+                out.push_str(name);
+                out.push('=');
             }
             out.push_str(text);
         }
