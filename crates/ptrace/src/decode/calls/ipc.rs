@@ -1,11 +1,12 @@
 //! Calls on System V objects for communication: semaphores, message queues, shared memory.
 
 use super::super::number::{push_decimal, push_hex, push_unsigned};
-use super::super::spec::Kind::{Complex as Memory, Flags, In, Int, Long, Pointer, Uint, Ulong, Word};
+use super::super::spec::Kind::{Complex as Memory, Flags, In, Int, Long, Pointer, Select, Uint, Ulong, Word};
 use super::super::spec::{Complex, ResultKind, Spec, arg, call};
 use super::super::values::tables::memory as t;
 use super::super::values::{self as v, Flags as FlagNames};
 use super::super::view::View;
+use super::ipc_state;
 use super::structures::*;
 use crate::capture::number;
 
@@ -95,7 +96,7 @@ pub(super) static CALLS: &[Spec] = &[
     call("shmat", &[arg("shmid", Int), arg("shmaddr", Pointer), arg("shmflg", Flags(&t::SHMAT))])
         .returns(ResultKind::Hex),
     call("shmdt", &[arg("shmaddr", Pointer)]),
-    call("shmctl", &[arg("shmid", Int), arg("op", Word(shmctl_command)), arg("buf", Pointer)]),
+    call("shmctl", &[arg("shmid", Int), arg("op", Word(shmctl_command)), arg("buf", Select(ipc_state::shmctl))]),
     call("semget", &[arg("key", Word(key)), arg("nsems", Int), arg("semflg", Word(v::ipc_get))]),
     call("semop", &[arg("semid", Int), arg("sops", Memory(&OPERATIONS)), arg("nsops", Uint)]),
     call(
@@ -106,7 +107,15 @@ pub(super) static CALLS: &[Spec] = &[
         "semtimedop_time64",
         &[arg("semid", Int), arg("sops", Memory(&OPERATIONS)), arg("nsops", Uint), arg("timeout", In(&TIMESPEC64))],
     ),
-    call("semctl", &[arg("semid", Int), arg("semnum", Int), arg("op", Word(semctl_command)), arg("arg", Pointer)]),
+    call(
+        "semctl",
+        &[
+            arg("semid", Int),
+            arg("semnum", Int),
+            arg("op", Word(semctl_command)),
+            arg("arg", Select(ipc_state::semctl)),
+        ],
+    ),
     call("msgget", &[arg("key", Word(key)), arg("msgflg", Word(v::ipc_get))]),
     call(
         "msgsnd",
@@ -128,5 +137,5 @@ pub(super) static CALLS: &[Spec] = &[
         ],
     )
     .moves_bytes(),
-    call("msgctl", &[arg("msqid", Int), arg("op", Word(msgctl_command)), arg("buf", Pointer)]),
+    call("msgctl", &[arg("msqid", Int), arg("op", Word(msgctl_command)), arg("buf", Select(ipc_state::msgctl))]),
 ];

@@ -6,6 +6,7 @@ mod futex;
 mod identity;
 mod io;
 mod ipc;
+mod ipc_state;
 mod keys;
 mod memory;
 mod message;
