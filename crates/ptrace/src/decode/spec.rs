@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     HexInt,
     /// 64 bits, signed: two registers on 32-bit ABIs.
     Wide,
+    /// 64 bits, unsigned: two registers on 32-bit ABIs.
+    WideUnsigned,
     /// Combined flags in 64 bits: two registers on 32-bit ABIs.
     WideFlags(&'static Flags),
     /// 64 bits in two registers on every ABI, the lower half first (`preadv`); a 64-bit register holds all of it.
@@ -290,7 +292,7 @@ impl Resolved {
 /// How many registers an argument takes.
 fn registers(kind: Kind, abi: Abi) -> usize {
     match kind {
-        Kind::Wide | Kind::WideFlags(_) if abi == Abi::I386 => 2,
+        Kind::Wide | Kind::WideUnsigned | Kind::WideFlags(_) if abi == Abi::I386 => 2,
         Kind::WideLowHigh => 2,
         _ => 1,
     }

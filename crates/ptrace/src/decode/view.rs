@@ -113,6 +113,8 @@ impl View<'_> {
                 };
                 push_decimal(out, value as i64);
             }
+            Kind::WideUnsigned if self.abi == Abi::I386 => push_unsigned(out, self.low_high(register)),
+            Kind::WideUnsigned => push_unsigned(out, value),
             Kind::WideFlags(flags) if self.abi == Abi::I386 => flags.write(out, self.low_high(register)),
             Kind::WideFlags(flags) => flags.write(out, value),
             Kind::WideLowHigh => {

@@ -6,7 +6,7 @@ use super::super::effect;
 use super::super::number::{push_decimal, push_unsigned};
 use super::super::quote::{quote_hex, quote_until_nul};
 use super::super::spec::Kind::{
-    self, Absent, BytesOut, Complex as In, DirFd, Fd, Flags, Id, Int, Long, Mode, Names, Path, Seen, Select, Str, Uint,
+    self, Absent, BytesOut, Complex as In, DirFd, Fd, Flags, Id, Int, Mode, Names, Path, Seen, Select, Str, Uint,
     Ulong, Word,
 };
 use super::super::spec::{Complex, Parameter, ResultKind, Spec, arg, call};
@@ -451,10 +451,10 @@ pub(super) static CALLS: &[Spec] = &[
     call("fchdir", &[arg("fd", Fd)]).effect(effect::fchdir),
     call("chroot", &[arg("path", Path)]),
     call("getcwd", &[arg("buf", In(&CWD)), arg("size", Ulong)]).effect(effect::getcwd),
-    call("truncate", &[arg("path", Path), arg("length", Long)]),
-    call("ftruncate", &[arg("fd", Fd), arg("length", Long)]),
-    call("truncate64", &[arg("path", Path), arg("length", Kind::Wide)]),
-    call("ftruncate64", &[arg("fd", Fd), arg("length", Kind::Wide)]),
+    call("truncate", &[arg("path", Path), arg("length", Ulong)]),
+    call("ftruncate", &[arg("fd", Fd), arg("length", Ulong)]),
+    call("truncate64", &[arg("path", Path), arg("length", Kind::WideUnsigned)]),
+    call("ftruncate64", &[arg("fd", Fd), arg("length", Kind::WideUnsigned)]),
     call(
         "fallocate",
         &[arg("fd", Fd), arg("mode", Flags(&t::FALLOCATE)), arg("offset", Kind::Wide), arg("len", Kind::Wide)],

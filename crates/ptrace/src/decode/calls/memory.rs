@@ -161,6 +161,11 @@ pub(super) static CALLS: &[Spec] = &[
             arg("cpu_id", Select(barrier_cpu)),
         ],
     )
+    .returns(ResultKind::Select(
+        |arguments| {
+            if arguments[0] as u32 == 0 { ResultKind::Hex } else { ResultKind::Decimal }
+        },
+    ))
     .note(barrier_note),
     call("memfd_create", &[arg("name", Str), arg("flags", Word(v::memfd_flags))]).opens(effect::memfd_create),
     call("memfd_secret", &[arg("flags", Seen(super::file::file_flags))]).opens(effect::forget),
