@@ -12,10 +12,22 @@ pub const ALWAYS: i32 = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACEEXEC;
 /// The tracee dies with the tracer.
 pub const EXITKILL: i32 = libc::PTRACE_O_EXITKILL;
 
-fn request(request: libc::c_uint, tid: i32, address: usize, data: usize) -> io::Result<libc::c_long> {
+/// What ptrace takes as its request: the C libraries differ in the sign.
+#[cfg(target_env = "gnu")]
+type Request = libc::c_uint;
+#[cfg(not(target_env = "gnu"))]
+type Request = libc::c_int;
+
+// linux/ptrace.h; not every C library has these.
+const PTRACE_GET_SYSCALL_INFO: Request = 0x420e;
+const PTRACE_SYSCALL_INFO_ENTRY: u8 = 1;
+const PTRACE_SYSCALL_INFO_EXIT: u8 = 2;
+const PTRACE_SYSCALL_INFO_SECCOMP: u8 = 3;
+
+fn request(request: Request, tid: i32, address: usize, data: usize) -> io::Result<libc::c_long> {
     // SAFETY: only requests whose address and data are plain numbers or null come through here, so the kernel
     // touches no memory of ours.
-    check(unsafe { libc::ptrace(request as _, tid, address, data) })
+    check(unsafe { libc::ptrace(request, tid, address, data) })
 }
 
 /// Starts tracing a thread without stopping it.
@@ -116,18 +128,18 @@ pub fn syscall_info(tid: i32) -> io::Result<SyscallInfo> {
     // SAFETY: the kernel writes at most the given number of bytes to `raw`, whose layout is the kernel's; every bit
     // pattern is a valid RawInfo.
     check(unsafe {
-        libc::ptrace(libc::PTRACE_GET_SYSCALL_INFO as _, tid, size_of::<RawInfo>(), &raw mut raw)
+        libc::ptrace(PTRACE_GET_SYSCALL_INFO, tid, size_of::<RawInfo>(), &raw mut raw)
     })?;
     let w = &raw.words;
     Ok(match raw.op {
-        libc::PTRACE_SYSCALL_INFO_ENTRY | libc::PTRACE_SYSCALL_INFO_SECCOMP => SyscallInfo::Entry {
+        PTRACE_SYSCALL_INFO_ENTRY | PTRACE_SYSCALL_INFO_SECCOMP => SyscallInfo::Entry {
             arch: raw.arch,
             number: w[0],
             arguments: [w[1], w[2], w[3], w[4], w[5], w[6]],
             instruction_pointer: raw.instruction_pointer,
             stack_pointer: raw.stack_pointer,
         },
-        libc::PTRACE_SYSCALL_INFO_EXIT => {
+        PTRACE_SYSCALL_INFO_EXIT => {
             SyscallInfo::Exit { value: w[0] as i64, is_error: w[1].to_ne_bytes()[0] != 0 }
         }
         _ => SyscallInfo::None,
