@@ -2,6 +2,7 @@
 
 use renacer_events::{Abi, Entry, Memory};
 
+use crate::decode::indirect;
 use crate::decode::spec::{Kind, Resolved, resolved};
 
 /// Access to a tracee's memory.
@@ -44,42 +45,53 @@ pub fn at_entry(
     options: &Options,
     memory: &mut impl ReadMemory,
 ) -> Memory {
+    if let Some((address, length)) = indirect::words(abi, number, arguments) {
+        return indirect_at_entry(abi, number, arguments, (address, length), options, memory);
+    }
     match resolved(abi, number) {
-        Some(call) if call.looks_at_entry => {
-            let mut copier = Copier::new(call, abi, arguments, options, memory);
-            copier.stack_pointer = stack_pointer;
-            for slot in &call.slots {
-                copier.entry_argument(slot.kind, arguments[slot.register]);
-            }
-            copier.copied
-        }
+        Some(call) if call.looks_at_entry => Copier::new(call, abi, arguments, options, memory).entry(stack_pointer),
         _ => Memory::new(),
     }
+}
+
+/// Copies what the call gets for which another one stands.
+fn indirect_at_entry(
+    abi: Abi,
+    number: u64,
+    arguments: &[u64; 6],
+    (address, length): (u64, usize),
+    options: &Options,
+    memory: &mut impl ReadMemory,
+) -> Memory {
+    let mut words = [0; 24];
+    if memory.read(address, &mut words[..length]) < length {
+        return Memory::new();
+    }
+    let Some((call, own)) = indirect::direct(number, arguments, &words[..length]) else { return Memory::new() };
+    let mut copier = Copier::new(call, abi, &own, options, memory);
+    if length > 0 {
+        copier.keep(address, &words[..length]);
+    }
+    copier.entry(0)
 }
 
 /// Copies what the call returned. To be called while the tracee is stopped at the call's return.
 pub fn at_return(entry: &Entry, value: i64, is_error: bool, options: &Options, memory: &mut impl ReadMemory) -> Memory {
+    if let Some((address, length)) = indirect::words(entry.abi, entry.number, &entry.arguments) {
+        let words = entry.memory.get(address, length).unwrap_or(&[]);
+        return match indirect::direct(entry.number, &entry.arguments, words) {
+            Some((call, own)) if !is_error && words.len() == length => {
+                Copier::new(call, entry.abi, &own, options, memory).returned(entry, value)
+            }
+            _ => Memory::new(),
+        };
+    }
     match resolved(entry.abi, entry.number) {
         Some(call) if call.looks_at_return && (!is_error || call.even_interrupted && matches!(value, -516..=-512)) => {
-            return_memory(call, entry, value, options, memory)
+            Copier::new(call, entry.abi, &entry.arguments, options, memory).returned(entry, value)
         }
         _ => Memory::new(),
     }
-}
-
-fn return_memory(
-    call: &Resolved,
-    entry: &Entry,
-    value: i64,
-    options: &Options,
-    memory: &mut impl ReadMemory,
-) -> Memory {
-    let mut copier = Copier::new(call, entry.abi, &entry.arguments, options, memory);
-    copier.before = Some(&entry.memory);
-    for slot in &call.slots {
-        copier.return_argument(slot.kind, entry.arguments[slot.register], value);
-    }
-    copier.copied
 }
 
 /// Copies pieces of a tracee's memory, within the limit for one stop.
@@ -118,6 +130,24 @@ impl<'a> Copier<'a> {
             arguments,
             options,
         }
+    }
+
+    /// Copies what the call gets.
+    fn entry(mut self, stack_pointer: u64) -> Memory {
+        self.stack_pointer = stack_pointer;
+        for slot in &self.call.slots {
+            self.entry_argument(slot.kind, self.arguments[slot.register]);
+        }
+        self.copied
+    }
+
+    /// Copies what the call returned.
+    fn returned(mut self, entry: &'a Entry, value: i64) -> Memory {
+        self.before = Some(&entry.memory);
+        for slot in &self.call.slots {
+            self.return_argument(slot.kind, self.arguments[slot.register], value);
+        }
+        self.copied
     }
 
     fn entry_argument(&mut self, kind: Kind, value: u64) {

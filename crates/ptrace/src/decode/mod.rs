@@ -2,6 +2,7 @@
 
 mod calls;
 mod effect;
+pub(crate) mod indirect;
 mod number;
 pub(crate) mod quote;
 pub(crate) mod spec;
@@ -87,8 +88,12 @@ impl Decode for Decoder {
 
     fn call(&mut self, raw: RawCall<'_>) -> Decoded {
         let process = self.processes.entry(raw.pid).or_default();
-        let Some(call) = resolved(raw.entry.abi, raw.entry.number) else { return unknown(raw, &mut self.scratch) };
-        let mut decoded = decode(call, raw, process, &self.options, &mut self.scratch);
+        let (call, arguments) = match indirect_call(raw) {
+            Some((call, arguments)) => (Some(call), arguments),
+            None => (resolved(raw.entry.abi, raw.entry.number), raw.entry.arguments),
+        };
+        let Some(call) = call else { return unknown(raw, &mut self.scratch) };
+        let mut decoded = decode(call, &arguments, raw, process, &self.options, &mut self.scratch);
         if call.name == "restart_syscall"
             && let Some((_, interrupted)) = self.interrupted.remove(&raw.tid)
         {
@@ -121,8 +126,17 @@ fn restarts(raw: RawCall<'_>) -> bool {
     raw.returned.is_some_and(|returned| returned.is_error && returned.value == -516)
 }
 
+/// The call that a raw call stands for, where that is another one.
+fn indirect_call(raw: RawCall<'_>) -> Option<(&'static Resolved, [u64; 6])> {
+    let entry = raw.entry;
+    let (address, length) = indirect::words(entry.abi, entry.number, &entry.arguments)?;
+    let words = if length == 0 { &[] } else { entry.memory.get(address, length)? };
+    indirect::direct(entry.number, &entry.arguments, words)
+}
+
 fn decode(
     call: &Resolved,
+    arguments: &[u64; 6],
     raw: RawCall<'_>,
     process: &mut Process,
     options: &DecodeOptions,
@@ -131,21 +145,21 @@ fn decode(
     let observed = Observed {
         abi: raw.entry.abi,
         call,
-        arguments: &raw.entry.arguments,
+        arguments,
         stack_pointer: raw.entry.stack_pointer,
         before: &raw.entry.memory,
         after: raw.memory_after(),
         result: raw.returned.map(|returned| returned.value),
         failed: raw.returned.is_none_or(|returned| returned.is_error),
     };
-    let mut arguments = Vec::with_capacity(call.slots.len());
+    let mut texts = Vec::with_capacity(call.slots.len());
     let view = View { observed, options, process };
     for slot in &call.slots {
         let kind = view.chosen(slot.kind);
         if !matches!(kind, Kind::Absent) {
             scratch.clear();
             view.write(scratch, kind, slot.register);
-            arguments.push(Argument { name: slot.name, text: Text::from(scratch.as_str()) });
+            texts.push(Argument { name: slot.name, text: Text::from(scratch.as_str()) });
         }
     }
     let error = match raw.returned {
@@ -170,7 +184,7 @@ fn decode(
     let bytes = observed.result.filter(|_| call.moves_bytes && !observed.failed);
     Decoded {
         name: Cow::Borrowed(call.name),
-        arguments,
+        arguments: texts,
         result: Text::from(scratch.as_str()),
         error,
         file_path,

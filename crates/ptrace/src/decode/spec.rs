@@ -270,7 +270,8 @@ impl Resolved {
         resolved
     }
 
-    fn from_spec(spec: &Spec, abi: Abi) -> Self {
+    /// A described call as one ABI makes it.
+    pub(crate) fn from_spec(spec: &Spec, abi: Abi) -> Self {
         let slots = spec.parameters.iter().map(|parameter| Slot {
             name: parameter.name,
             kind: parameter.kind,

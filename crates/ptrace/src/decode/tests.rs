@@ -298,6 +298,28 @@ fn wide_arguments_take_two_registers_where_registers_are_narrow() {
 }
 
 #[test]
+fn calls_behind_one_number_are_shown_as_themselves() {
+    let none = Pieces::default;
+    let mut tracer = Tracer::new(Options::default());
+    let words = |words: &[u32]| Pieces::default().with(0x2000, ints(words));
+    let socket = tracer.call(Abi::I386, "socketcall", &[1, 0x2000], words(&[2, 1, 6]), Value(3), none());
+    assert_eq!(line(&socket), "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 3");
+    let address = [2, 0, 0, 80, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let given = words(&[3, 0x3000, 16]).with(0x3000, address);
+    let connect = tracer.call(Abi::I386, "socketcall", &[3, 0x2000], given, Value(0), none());
+    assert_eq!(
+        line(&connect),
+        "connect(3, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr(\"127.0.0.1\")}, 16) = 0"
+    );
+    let write = tracer.call(Abi::I386, "write", &[3, 0x2000, 5], none(), Value(5), none());
+    assert_eq!(write.peer.and_then(|peer| peer.port), Some(80));
+    let get = tracer.call(Abi::I386, "ipc", &[23, 0, 4096, 0o600], none(), Value(7), none());
+    assert_eq!(line(&get), "shmget(IPC_PRIVATE, 4096, 0600) = 7");
+    let unreadable = tracer.call(Abi::I386, "socketcall", &[1, 0x2000], none(), Error(14), none());
+    assert_eq!(line(&unreadable), "socketcall(1, 0x2000) = -1 EFAULT (Bad address)");
+}
+
+#[test]
 fn a_number_without_a_name() {
     let mut decoder = Decoder::new(DecodeOptions::default());
     let entry = Entry {

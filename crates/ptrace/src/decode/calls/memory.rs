@@ -55,28 +55,17 @@ fn new_address(_: Abi, arguments: &[u64; 6]) -> Kind {
 static RESIDENT: Complex = Complex {
     at_entry: None,
     at_return: Some(|copier, address, _| {
-        copier.bytes(address, pages(copier.arguments[1]));
+        copier.array(address, pages(copier.arguments[1]), 1);
     }),
     write: |out, view, address| {
-        let pages = pages(view.arguments[1]);
-        let Some(bytes) = view.returned(address, pages) else { return view.address(out, address) };
-        out.push('[');
-        for (index, byte) in bytes.iter().enumerate() {
-            if index > 0 {
-                out.push_str(", ");
-            }
-            if index >= view.options.string_limit {
-                out.push_str("...");
-                break;
-            }
-            push_unsigned(out, (byte & 1).into());
-        }
-        out.push(']');
+        view.array(out, address, pages(view.arguments[1]), 1, view.after, |out, byte| {
+            push_unsigned(out, number(byte) & 1);
+        });
     },
 };
 
-fn pages(length: u64) -> usize {
-    usize::try_from(length.div_ceil(4096)).unwrap_or(usize::MAX)
+fn pages(length: u64) -> u64 {
+    length.div_ceil(4096)
 }
 
 pub(super) static CALLS: &[Spec] = &[

@@ -13,7 +13,7 @@ use super::super::values::tables::{file as t, socket};
 use super::super::view::View;
 use super::signal::{SET_BY_FIFTH, SET_BY_SIXTH, SET_BY_THIRD};
 use super::structures::*;
-use crate::capture::{Copier, number};
+use crate::capture::{Copier, number, summary_of};
 
 const POLLFD: usize = 8;
 
@@ -23,9 +23,12 @@ static POLLFDS: Complex = Complex {
         copier.array(address, copier.arguments[1] as u32 as u64, POLLFD);
     }),
     at_return: Some(|copier, address, result| {
+        // Only those that are ready are kept: there may be thousands of the others.
         if result > 0 {
-            let count = copier.arguments[1] as u32 as usize;
-            copier.as_many(address, count.min(4096) * POLLFD);
+            let most = copier.options.string_limit.saturating_add(1);
+            let all = copier.read(address, copier.arguments[1] as u32 as usize * POLLFD);
+            let ready = all.chunks_exact(POLLFD).filter(|element| number(&element[6..]) != 0).take(most);
+            copier.keep(summary_of(address), &ready.flatten().copied().collect::<Vec<_>>());
         }
     }),
     write: |out, view, address| {
@@ -53,13 +56,9 @@ fn poll_note(out: &mut String, view: &View<'_>) {
         _ => return,
     }
     let start = out.len();
-    let mut shown = 0;
-    let ready = view.after.from(view.arguments[0]).unwrap_or(&[]);
-    for element in ready.chunks_exact(POLLFD).take(view.arguments[1] as u32 as usize) {
+    let ready = view.after.from(summary_of(view.arguments[0])).unwrap_or(&[]);
+    for (shown, element) in ready.chunks_exact(POLLFD).enumerate() {
         let events = number(&element[6..]);
-        if events == 0 {
-            continue;
-        }
         out.push_str(if out.len() == start { "[" } else { ", " });
         if shown >= view.options.string_limit || out.len() - start > MOST_NOTE - 100 {
             out.push_str("...");
@@ -70,7 +69,6 @@ fn poll_note(out: &mut String, view: &View<'_>) {
         out.push_str(", revents=");
         socket::POLL.write(out, events);
         out.push('}');
-        shown += 1;
     }
     if out.len() > start {
         out.push(']');
