@@ -1,6 +1,6 @@
 //! The system calls of each calling convention: names and arguments.
 //!
-//! Generated from the kernel's own tables and trace events, see `tools/generate-tables.py`.
+//! The tables are generated: `tools/syscall_tables.py` says from what.
 
 mod aarch64;
 mod i386;
