@@ -28,6 +28,7 @@ pub struct Interrupt {
 /// The signals that are blocked for Renacer's own use, and how to find out about them.
 pub struct Interrupts {
     before: Mask,
+    taken: Mask,
     shared: Arc<Shared>,
 }
 
@@ -38,9 +39,11 @@ struct Shared {
 }
 
 impl Interrupts {
-    /// Blocks the signals. Call it before any thread exists; nothing else happens until [`Interrupts::start`].
+    /// Blocks the signals, but for those that we were started to ignore (nohup). Call it before any thread exists; nothing else happens until [`Interrupts::start`].
     pub fn block() -> Interrupts {
-        Interrupts { before: Mask::of(&TAKEN).block(), shared: Arc::default() }
+        let taken: Vec<i32> = TAKEN.into_iter().filter(|&number| !signal::is_ignored(number)).collect();
+        let taken = Mask::of(&taken);
+        Interrupts { before: taken.block(), taken, shared: Arc::default() }
     }
 
     /// The signal mask as our process got it: the one that a program launched by us shall have.
@@ -52,8 +55,10 @@ impl Interrupts {
     pub fn start(&self) -> std::io::Result<()> {
         signal::interrupt_with(WAKE);
         let tracer = signal::own_tid();
-        let shared = self.shared.clone();
-        std::thread::Builder::new().name("signals".into()).spawn(move || take_signals(&shared, tracer))?;
+        // A file that may grow no more is an error to be told, not the end of the run. The program keeps the default.
+        signal::ignore(libc::SIGXFSZ);
+        let (taken, shared) = (self.taken, self.shared.clone());
+        std::thread::Builder::new().name("signals".into()).spawn(move || take_signals(&taken, &shared, tracer))?;
         Ok(())
     }
 
@@ -81,8 +86,7 @@ impl Interrupts {
     }
 }
 
-fn take_signals(shared: &Shared, tracer: i32) {
-    let signals = Mask::of(&TAKEN);
+fn take_signals(signals: &Mask, shared: &Shared, tracer: i32) {
     let mut count = 0;
     loop {
         let Ok((signal, code)) = signals.wait() else { continue };

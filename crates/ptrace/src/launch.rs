@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use renacer_events::Pid;
 
 use crate::sys::process::{self, Prepared};
-use crate::sys::signal::Mask;
+use crate::sys::signal::{self, Mask};
 
 /// A program to run.
 #[derive(Clone, Debug)]
@@ -34,6 +34,9 @@ pub enum LaunchError {
     /// There is no such file.
     #[error("cannot run {}: there is no such file", .0.display())]
     NotFound(PathBuf),
+    /// The file is there, but what it needs to run is not.
+    #[error("cannot run {}: the interpreter that its first line or its ELF header names is not there", .0.display())]
+    NoInterpreter(PathBuf),
     /// The kernel refused to run it.
     #[error("cannot run {}: {reason}", .path.display())]
     NotRunnable {
@@ -59,7 +62,7 @@ pub enum LaunchError {
 impl LaunchError {
     /// Whether the program does not exist (exit status 127), as opposed to not being runnable (126).
     pub fn is_not_found(&self) -> bool {
-        matches!(self, LaunchError::NotInPath(_) | LaunchError::NotFound(_))
+        matches!(self, LaunchError::NotInPath(_) | LaunchError::NotFound(_) | LaunchError::NoInterpreter(_))
     }
 
     /// Whether the program is at fault, as opposed to Renacer or its surroundings (125).
@@ -74,13 +77,23 @@ pub struct Child {
     pub pid: Pid,
     /// The file that it will run.
     pub path: PathBuf,
-    gate: OwnedFd,
+    /// Closing it lets the child run the program.
+    gate: Option<OwnedFd>,
 }
 
 impl Child {
     /// Lets it run the program.
-    pub fn release(self) {
-        drop(self.gate);
+    pub fn release(mut self) {
+        self.gate = None;
+    }
+}
+
+impl Drop for Child {
+    /// A child that was not released must not run the program when its gate closes.
+    fn drop(&mut self) {
+        if self.gate.is_some() {
+            let _ = signal::kill(self.pid, libc::SIGKILL);
+        }
     }
 }
 
@@ -111,7 +124,7 @@ pub fn fork(command: &Command, mask: Mask) -> Result<Child, LaunchError> {
     let (theirs, ours) = io::pipe()?;
     let (theirs, ours): (OwnedFd, OwnedFd) = (theirs.into(), ours.into());
     let pid = process::fork_exec(&prepared, &theirs, &ours)?;
-    Ok(Child { pid, path, gate: ours })
+    Ok(Child { pid, path, gate: Some(ours) })
 }
 
 fn path_variable(command: &Command) -> &OsStr {
@@ -149,9 +162,7 @@ fn find(program: &OsStr, path: &OsStr) -> Result<PathBuf, LaunchError> {
 /// What the errno of a failed exec means to a person.
 pub fn explain_exec(path: &Path, errno: i32) -> LaunchError {
     let reason = match errno {
-        libc::ENOENT if path.exists() => {
-            "the interpreter that its first line or its ELF header names is not there".to_string()
-        }
+        libc::ENOENT if path.exists() => return LaunchError::NoInterpreter(path.into()),
         libc::ENOENT => return LaunchError::NotFound(path.into()),
         libc::ENOEXEC => "it is neither a program for this machine nor a script with a `#!` line; \
              run a script as `sh SCRIPT`"

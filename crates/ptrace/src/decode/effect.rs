@@ -153,7 +153,7 @@ pub(crate) fn memfd_create(process: &mut Process, observed: &Observed<'_>) {
     open_named(process, observed, &name, observed.arguments[1] & 1 != 0);
 }
 
-/// `close`. It closes the descriptor even if it reports an error of the file, which is why a failure leaves no trace to undo.
+/// `close`.
 pub(crate) fn close(process: &mut Process, observed: &Observed<'_>) {
     process.close(observed.arguments[0] as i32);
 }
@@ -373,9 +373,8 @@ pub(crate) fn getcwd(process: &mut Process, observed: &Observed<'_>) {
     }
 }
 
-/// `chroot`: what the paths mean from now on is no longer known.
+/// `unshare` with CLONE_FILES: the process has its own table from now on. (A thread that does so is taken for its whole process.)
 pub(crate) fn unshare(process: &mut Process, observed: &Observed<'_>) {
-    // CLONE_FILES
     if observed.arguments[0] & 0x400 != 0 {
         process.unshare();
     }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use compact_str::format_compact;
 use renacer_events::{
-    Argument, Decode, Decoded, Errno, ExitStatus, Origin, Peer, Pid, ProcessStarted, RawCall, Text, Tid,
+    Abi, Argument, Decode, Decoded, Errno, ExitStatus, Origin, Peer, Pid, ProcessStarted, RawCall, Signal, Text, Tid,
 };
 
 use self::number::{hex, push_decimal, push_octal};
@@ -62,6 +62,15 @@ pub struct Decoder {
     interrupted: HashMap<Tid, (Pid, &'static str)>,
     /// For the text in the making, so that short texts need no allocation.
     scratch: String,
+}
+
+/// A delivered signal's siginfo as strace writes it: `{si_signo=SIGCHLD, si_code=CLD_EXITED, …}`.
+pub fn signal_info(signal: &Signal) -> String {
+    // What ptrace tells is laid out for the tracer, whatever the tracee is.
+    let own = if cfg!(target_arch = "aarch64") { Abi::Aarch64 } else { Abi::X86_64 };
+    let mut text = String::new();
+    values::siginfo(&mut text, own, &signal.info);
+    text
 }
 
 impl Decoder {
@@ -169,7 +178,13 @@ fn decode(
     // What a descriptor referred to before the call is what the call was about; `close` and `dup2` change that.
     let mut file_path = file_path(&observed, process);
     let mut peer = peer(&observed, process);
-    let ended_in_effect = !observed.failed || matches!(error, Some(error) if error.name == "EINPROGRESS");
+    let ended_in_effect = match error {
+        // The connection goes on in the background.
+        Some(error) if matches!(error.name, "EINPROGRESS" | "EINTR") && call.name == "connect" => true,
+        // The descriptor is closed whatever the file had to say.
+        Some(error) => call.name == "close" && error.name != "EBADF",
+        None => !observed.failed,
+    };
     if ended_in_effect && let Some(effect) = call.effect {
         effect(process, &observed);
         if matches!(call.result, ResultKind::Fd) {

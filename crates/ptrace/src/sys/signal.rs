@@ -77,6 +77,22 @@ pub fn interrupt_with(signal: i32) {
     }
 }
 
+/// Whether our process ignores this signal.
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: a null new action only reads the present one, into a valid structure.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut action);
+        action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Makes our process ignore this signal.
+pub fn ignore(signal: i32) {
+    // SAFETY: SIG_IGN is a valid disposition and no code runs for it.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
 /// Ends our process by `signal`, as the traced program ended, without a core dump of our own.
 /// Returns only where that is not possible (the signal's default is not to end a process).
 pub fn die_by(signal: i32) {

@@ -30,7 +30,9 @@ fn descriptors_are_followed_through_copies_forks_and_exec() {
     };
     assert_eq!([3, 4, 7, 10].map(&mut child), [None, None, None, None]);
     assert_eq!(tracer.path_of(3).as_deref(), Some("/etc/hosts"));
-    let closed = tracer.call(Abi::X86_64, "close", &[3], none(), Value(0), none());
+    tracer.call(Abi::X86_64, "close", &[3], none(), Error(9), none());
+    assert_eq!(tracer.path_of(3).as_deref(), Some("/etc/hosts"));
+    let closed = tracer.call(Abi::X86_64, "close", &[3], none(), Error(5), none());
     assert_eq!(closed.file_path.as_deref(), Some("/etc/hosts"));
     assert_eq!(tracer.path_of(3), None);
     tracer.call(Abi::X86_64, "close_range", &[5, u64::from(u32::MAX), 0], none(), Value(0), none());

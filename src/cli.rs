@@ -1,0 +1,277 @@
+//! What a user may write on the command line.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::exit::Ending;
+
+/// Shows what a program asks of the kernel, as OpenTelemetry spans.
+#[derive(Debug, Parser)]
+#[command(name = "renacer", version, about, max_term_width = 100)]
+#[command(after_help = "`renacer PROGRAM` is short for `renacer trace PROGRAM`.\n\
+    Exit status: the program's own; 125 if Renacer fails, 126 if the program cannot be run, 127 if it is not found.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a program, or attach to running ones, and trace every system call.
+    Trace(Box<TraceOptions>),
+    /// Deliver spans from local files to a collector.
+    Send(SendOptions),
+    /// Print a script that completes Renacer's options in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub struct TraceOptions {
+    /// The program and its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM", required_unless_present = "pid")]
+    pub command: Vec<OsString>,
+
+    /// Attach to this running process and all its threads (may be repeated).
+    #[arg(short, long, value_name = "PID", conflicts_with = "command", value_parser = clap::value_parser!(i32).range(1..))]
+    pub pid: Vec<i32>,
+
+    /// Follow new threads and processes: the default, accepted for those who are used to it.
+    #[arg(short, long, conflicts_with = "no_follow")]
+    pub follow: bool,
+
+    /// Do not follow new threads and processes.
+    #[arg(long)]
+    pub no_follow: bool,
+
+    /// Write the spans to this file, as OTLP JSON lines [default without a collector: renacer-PROGRAM-PID.otlp.jsonl].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Overwrite the output file if it exists.
+    #[arg(long)]
+    pub force: bool,
+
+    /// Print calls as they end, in the style of strace: to standard error, or to FILE.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub text: Option<Option<PathBuf>>,
+
+    /// Put the time of day before each text line; -tt: with microseconds, -ttt: seconds since the epoch.
+    #[arg(short, action = clap::ArgAction::Count, help_heading = "Text")]
+    pub t: u8,
+
+    /// Put the time since the line before at the start of each text line.
+    #[arg(short, long = "relative-timestamps", help_heading = "Text")]
+    pub relative: bool,
+
+    /// Put the time spent in each call at the end of its text line.
+    #[arg(short = 'T', long = "syscall-times", help_heading = "Text")]
+    pub times: bool,
+
+    /// Print a summary table at the end: calls, errors and times by call name.
+    #[arg(short = 'c', long)]
+    pub summary_only: bool,
+
+    /// Print a summary table at the end, and live lines too.
+    #[arg(short = 'C', long)]
+    pub summary: bool,
+
+    /// Print nothing but errors.
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Show at most SIZE bytes of a string.
+    #[arg(short, long = "string-limit", value_name = "SIZE", default_value_t = 32, value_parser = clap::value_parser!(u32).range(..=8192))]
+    pub string_limit: u32,
+
+    /// Show what a descriptor refers to behind its number.
+    #[arg(short = 'y', long)]
+    pub decode_fds: bool,
+
+    /// Show the contents of buffers that are read, written, sent and received. They may hold secrets.
+    #[arg(long)]
+    pub capture_data: bool,
+
+    /// Set (VAR=VALUE) or unset (VAR) a variable in the program's environment (may be repeated).
+    #[arg(short = 'E', long = "env", value_name = "VAR[=VALUE]")]
+    pub env: Vec<OsString>,
+
+    /// Run the program as this user.
+    #[arg(short, long = "user", value_name = "USER")]
+    pub user: Option<OsString>,
+
+    /// Names of the call spans: the call's, or with the file or port that it is about.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = SpanNames::Call, help_heading = "Spans")]
+    pub span_names: SpanNames,
+
+    /// service.name of the spans [default: OTEL_SERVICE_NAME, else each program's own name].
+    #[arg(long, value_name = "NAME", help_heading = "Spans")]
+    pub service_name: Option<String>,
+
+    /// Join this trace (W3C traceparent) [default: TRACEPARENT].
+    #[arg(long, value_name = "TRACEPARENT", help_heading = "Spans")]
+    pub trace_parent: Option<String>,
+
+    #[command(flatten)]
+    pub collector: CollectorOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SpanNames {
+    /// `openat`
+    Call,
+    /// `openat libc.so.6`
+    Target,
+}
+
+/// Where spans go. Each option has a variable of OpenTelemetry, which it overrides.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Collector")]
+pub struct CollectorOptions {
+    /// Send spans to this collector, such as http://localhost:4318 [variable: OTEL_EXPORTER_OTLP_ENDPOINT].
+    #[arg(long, value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+
+    /// grpc, http/protobuf or http/json [variable: OTEL_EXPORTER_OTLP_PROTOCOL].
+    #[arg(long, value_name = "PROTOCOL")]
+    pub otlp_protocol: Option<String>,
+
+    /// A header for every request (may be repeated) [variable: OTEL_EXPORTER_OTLP_HEADERS].
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub otlp_header: Vec<String>,
+
+    /// gzip, zstd or none [variable: OTEL_EXPORTER_OTLP_COMPRESSION].
+    #[arg(long, value_name = "HOW")]
+    pub otlp_compression: Option<String>,
+
+    /// Certificates (PEM) to trust instead of the system's [variable: OTEL_EXPORTER_OTLP_CERTIFICATE].
+    #[arg(long, value_name = "FILE")]
+    pub otlp_certificate: Option<PathBuf>,
+
+    /// Our certificate (PEM) [variable: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE].
+    #[arg(long, value_name = "FILE")]
+    pub otlp_client_certificate: Option<PathBuf>,
+
+    /// Our certificate's key (PEM) [variable: OTEL_EXPORTER_OTLP_CLIENT_KEY].
+    #[arg(long, value_name = "FILE")]
+    pub otlp_client_key: Option<PathBuf>,
+
+    /// How long one request may take [variable: OTEL_EXPORTER_OTLP_TIMEOUT, in milliseconds; default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub otlp_timeout: Option<Duration>,
+
+    /// How long to wait for the collector at the end, before what is left goes to the file.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    pub shutdown_timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct SendOptions {
+    /// Files of OTLP JSON lines.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Print nothing but errors.
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    #[command(flatten)]
+    pub collector: CollectorOptions,
+}
+
+/// `10s`, `500ms`, `2m`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is no unit of time; write 500ms, 10s or 2m")),
+    };
+    let number: f64 = number.parse().map_err(|_| "write a time as 500ms, 10s or 2m".to_string())?;
+    Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
+}
+
+/// Puts `trace` before the first argument where that is no subcommand: `renacer ls` means `renacer trace ls`.
+pub fn with_default_verb(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    let known = |word: &OsString| {
+        let word = word.to_string_lossy();
+        matches!(&*word, "help" | "-h" | "--help" | "-V" | "--version")
+            || Cli::command().get_subcommands().any(|verb| verb.get_name() == word)
+    };
+    if arguments.get(1).is_some_and(|word| !known(word)) {
+        arguments.insert(1, "trace".into());
+    }
+    arguments
+}
+
+/// Prints a completion script.
+pub fn completions(shell: Shell) -> anyhow::Result<Ending> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "renacer", &mut script);
+    std::io::stdout().write_all(&script)?;
+    Ok(Ending::Status(0))
+}
+
+/// Prints the manual page, with one section for each subcommand.
+pub fn manual() -> anyhow::Result<Ending> {
+    let mut page = Vec::new();
+    let command = Cli::command();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        clap_mangen::Man::new(verb.clone()).title(format!("renacer-{}", verb.get_name())).render(&mut page)?;
+    }
+    std::io::stdout().write_all(&page)?;
+    Ok(Ending::Status(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        with_default_verb(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn trace_is_the_default() {
+        assert_eq!(words("renacer ls -la"), ["renacer", "trace", "ls", "-la"]);
+        assert_eq!(words("renacer -p 1"), ["renacer", "trace", "-p", "1"]);
+        assert_eq!(words("renacer send x"), ["renacer", "send", "x"]);
+        assert_eq!(words("renacer --help"), ["renacer", "--help"]);
+        assert_eq!(words("renacer"), ["renacer"]);
+    }
+
+    #[test]
+    fn options_of_the_program_are_its_own() {
+        let cli = Cli::try_parse_from(words("renacer -s 64 ls -la --force -o x")).unwrap();
+        let Verb::Trace(options) = cli.verb else { panic!("not trace") };
+        assert_eq!(options.command, ["ls", "-la", "--force", "-o", "x"]);
+        assert_eq!((options.string_limit, options.force, options.output), (64, false, None));
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert!(duration("10x").is_err() && duration("").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

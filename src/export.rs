@@ -1,0 +1,143 @@
+//! The export stage: spans go to the collector, to the local file, or to the file what the collector could not be given.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use renacer_events::{Receiver, Span};
+use renacer_file::Writer;
+use renacer_otlp::{Exporter, Finished};
+
+use crate::exit::say;
+
+/// What the assemble stage hands on.
+pub enum Output {
+    /// Spans, to be exported.
+    Spans(Vec<Span>),
+    /// Whole text lines, to be shown.
+    Text(String),
+}
+
+/// Where text lines go.
+pub enum TextTarget {
+    /// Standard error.
+    Stderr,
+    /// A file.
+    File(File),
+}
+
+/// Where spans go.
+pub struct Targets {
+    /// The collector.
+    pub exporter: Option<Exporter>,
+    /// The local file. With a collector and without `-o` it is made when it is needed.
+    pub file: Writer,
+    /// Whether the file gets every span, not only those that the collector could not be given.
+    pub file_gets_all: bool,
+    /// Where lines go, if they are wanted.
+    pub text: Option<TextTarget>,
+    /// How long the collector may take at the end.
+    pub shutdown_timeout: Duration,
+    /// Whether warnings are shown.
+    pub quiet: bool,
+}
+
+/// What has become of the spans.
+pub struct Delivery {
+    /// The collector's part.
+    pub collector: Option<Finished>,
+    /// The file, with what it got.
+    pub file: Writer,
+}
+
+/// Exports all output; returns when its sender is gone and everything has been delivered, written or counted as lost.
+pub fn export(output: &Receiver<Output>, mut targets: Targets) -> Delivery {
+    loop {
+        let due = [targets.file.due(), targets.exporter.as_ref().and_then(Exporter::due)].into_iter().flatten().min();
+        match output.take(due) {
+            Ok(Some(Output::Spans(spans))) => targets.spans(spans),
+            Ok(Some(Output::Text(text))) => targets.text(&text),
+            Ok(None) => {}
+            Err(_) => break,
+        }
+        targets.tick();
+    }
+    targets.finish()
+}
+
+impl Targets {
+    fn spans(&mut self, spans: Vec<Span>) {
+        if self.file_gets_all || self.exporter.is_none() {
+            self.write(&spans);
+        }
+        if let Some(exporter) = &mut self.exporter {
+            exporter.push(spans);
+        }
+    }
+
+    /// The file returns each trouble once, and counts what it could not write.
+    fn write(&mut self, spans: &[Span]) {
+        let written = self.file.write(spans);
+        self.tell(written);
+    }
+
+    fn tell(&self, result: Result<(), renacer_file::Error>) {
+        if let Err(error) = result {
+            say(&format!("renacer: {error}"));
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if let Some(exporter) = &mut self.exporter {
+            exporter.tick(now);
+            let (undelivered, warnings) = (exporter.take_undelivered(), exporter.warnings());
+            self.undelivered(undelivered);
+            self.warn(&warnings);
+        }
+        let ticked = self.file.tick(now);
+        self.tell(ticked);
+    }
+
+    fn undelivered(&mut self, batches: Vec<Vec<Span>>) {
+        // A file that has everything has these already.
+        if !self.file_gets_all {
+            for spans in batches {
+                self.write(&spans);
+            }
+        }
+    }
+
+    fn warn(&self, warnings: &[String]) {
+        if !self.quiet {
+            for warning in warnings {
+                say(&format!("renacer: {warning}"));
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let written = match &mut self.text {
+            Some(TextTarget::Stderr) => io::stderr().write_all(text.as_bytes()),
+            Some(TextTarget::File(file)) => file.write_all(text.as_bytes()),
+            None => Ok(()),
+        };
+        if let Err(error) = written {
+            // Told once; on a broken standard error there is nobody to tell.
+            self.text = None;
+            say(&format!("renacer: cannot write text lines: {error}"));
+        }
+    }
+
+    fn finish(mut self) -> Delivery {
+        let collector = self.exporter.take().map(|exporter| {
+            let mut finished = exporter.finish(self.shutdown_timeout);
+            self.warn(&std::mem::take(&mut finished.warnings));
+            self.undelivered(std::mem::take(&mut finished.undelivered));
+            finished
+        });
+        let flushed = self.file.flush();
+        self.tell(flushed);
+        Delivery { collector, file: self.file }
+    }
+}

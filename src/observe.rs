@@ -1,0 +1,115 @@
+//! The assemble stage: events in, spans, text lines and the summary out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use renacer_events::{
+    Assembler, Attribute, Call, Event, ExitStatus, Options, Pid, Receiver, Sender, Signal, Sink, Span, Tid, Totals,
+};
+use renacer_ptrace::decode::{Decoder, signal_info};
+use renacer_text::{Lines, Summary};
+
+use crate::export::Output;
+
+/// Events are left to gather for this long, so that the stages wake each other seldom.
+const LINGER: Duration = Duration::from_millis(20);
+/// Spans are handed on in portions of this many.
+const PORTION: usize = 512;
+
+/// What of a run is shown to a person.
+pub struct Shown {
+    /// Live lines.
+    pub lines: Option<Lines>,
+    /// The summary table.
+    pub summary: Option<Summary>,
+}
+
+/// Turns all events into output; returns when the sender of events is gone and everything has been handed on.
+pub fn assemble(
+    events: &Receiver<Event>,
+    options: Options,
+    decoder: Decoder,
+    shown: Shown,
+    output: Sender<Output>,
+) -> (Totals, Option<Summary>) {
+    let portion = Portion { spans: Vec::with_capacity(PORTION), text: String::new(), shown, output };
+    let mut assembler = Assembler::new(options, decoder, portion);
+    let mut batch = VecDeque::new();
+    while events.take_all(&mut batch, LINGER).is_ok() {
+        for event in batch.drain(..) {
+            assembler.event(event);
+        }
+        assembler.sink_mut().hand_on();
+    }
+    let root: Vec<Attribute> = Vec::new();
+    let (totals, mut portion) = assembler.finish(root);
+    portion.hand_on();
+    (totals, portion.shown.summary)
+}
+
+/// What has been made and not yet handed on.
+struct Portion {
+    spans: Vec<Span>,
+    text: String,
+    shown: Shown,
+    output: Sender<Output>,
+}
+
+impl Portion {
+    fn hand_on(&mut self) {
+        if !self.text.is_empty() {
+            self.send(Output::Text);
+        }
+        if !self.spans.is_empty() {
+            let spans = std::mem::replace(&mut self.spans, Vec::with_capacity(PORTION));
+            // The export stage ends after this one; if it is gone, it has failed and said so.
+            let _ = self.output.send(Output::Spans(spans));
+        }
+    }
+
+    fn send(&mut self, make: impl FnOnce(String) -> Output) {
+        let text = std::mem::take(&mut self.text);
+        let _ = self.output.send(make(text));
+    }
+
+    fn line(&mut self, write: impl FnOnce(&mut Lines, &mut String)) {
+        if let Some(lines) = &mut self.shown.lines {
+            write(lines, &mut self.text);
+        }
+    }
+}
+
+impl Sink for Portion {
+    fn call(&mut self, call: &Call, comm: &str) {
+        if let Some(summary) = &mut self.shown.summary {
+            summary.add(call);
+        }
+        self.line(|lines, text| lines.call(call, comm, text));
+    }
+
+    fn span(&mut self, span: Span) {
+        self.spans.push(span);
+        if self.spans.len() >= PORTION {
+            self.hand_on();
+        }
+    }
+
+    fn signal(&mut self, at: u64, _pid: Pid, tid: Tid, signal: &Signal) {
+        self.line(|lines, text| {
+            let info = signal_info(signal);
+            lines.signal(at, tid, "", signal.number, &info, text);
+        });
+    }
+
+    fn stopped(&mut self, at: u64, _pid: Pid, tid: Tid, signal: i32) {
+        self.line(|lines, text| lines.stopped(at, tid, "", signal, text));
+    }
+
+    fn exited(&mut self, at: u64, _pid: Pid, tid: Tid, status: ExitStatus) {
+        self.line(|lines, text| lines.exited(at, tid, "", status, text));
+    }
+
+    fn superseded(&mut self, at: u64, pid: Pid, former_tid: Tid) {
+        self.line(|lines, text| lines.superseded(at, pid, "", former_tid, text));
+    }
+}

@@ -1,0 +1,223 @@
+//! `renacer trace`: runs or attaches, and leads the events through the stages.
+//!
+//! This thread becomes the tracer, since ptrace answers only the thread that started tracing; the stages behind it get
+//! threads of their own, after the fork.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use renacer_events::{Pid, Totals, TraceId};
+use renacer_file::{CreateOptions, Writer};
+use renacer_otlp::Exporter;
+use renacer_ptrace::decode::{DecodeOptions, Decoder};
+use renacer_ptrace::{Command, Interrupts, Outcome, Tracer, capture};
+use renacer_text::{Counts, Ids, Lines, Loss, Summary, Timestamps};
+
+use crate::cli::TraceOptions;
+use crate::exit::{Ending, say};
+use crate::export::{self, Delivery, Targets, TextTarget};
+use crate::observe::{self, Shown};
+use crate::setup;
+
+/// Room between tracer and assembler, in events.
+const EVENTS: usize = 16 * 1024;
+/// Room between assembler and export, in portions of spans.
+const PORTIONS: usize = 16;
+
+/// Runs the whole verb.
+pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
+    let started = Instant::now();
+    // Before any thread exists, so that every thread inherits it.
+    let interrupts = Interrupts::block();
+    let (collector, mut warnings) = setup::collector(&options.collector)?;
+    let (assembly, more) = setup::assembly(&options)?;
+    warnings.extend(more);
+    let text = text_target(&options)?;
+    let named = options.output.as_deref().map(|path| create(path, options.force)).transpose()?;
+
+    let capture =
+        capture::Options { string_limit: options.string_limit as usize, capture_data: options.capture_data };
+    let engine = renacer_ptrace::Options { follow: !options.no_follow, capture };
+    let tracer = match options.command.split_first() {
+        Some((program, arguments)) => {
+            let command = Command {
+                program: program.clone(),
+                arguments: arguments.to_vec(),
+                environment: setup::environment(&options, &assembly),
+                user: options.user.clone(),
+            };
+            Tracer::launch(&command, engine, &interrupts)?
+        }
+        None => Tracer::attach(&options.pid, engine)?,
+    };
+    let file_gets_all = named.is_some() || collector.is_none();
+    let file = match named {
+        Some(file) => file,
+        // The program has not run yet, so that nothing happens untold where the file cannot be written.
+        None if collector.is_none() => create(&default_path(&options, &tracer), options.force)?,
+        None => Writer::create_lazily(default_path(&options, &tracer)),
+    };
+
+    if !options.quiet {
+        warnings.iter().for_each(|warning| say(&format!("renacer: {warning}")));
+    }
+    interrupts.start()?;
+    let endpoint = collector.as_ref().map(|config| config.endpoint());
+    let targets = Targets {
+        exporter: collector.map(Exporter::start).transpose().context("cannot start the export")?,
+        file,
+        file_gets_all,
+        text,
+        shutdown_timeout: options.collector.shutdown_timeout,
+        quiet: options.quiet,
+    };
+    let shown = shown(&options);
+    let decode = DecodeOptions { descriptors_in_text: options.decode_fds, ..DecodeOptions::new(&capture) };
+    let trace_id = assembly.trace_id;
+
+    let (events, event_queue) = renacer_events::channel(EVENTS);
+    let (outputs, output_queue) = renacer_events::channel(PORTIONS);
+    let thread = |name: &str| std::thread::Builder::new().name(name.into());
+    let assembler = thread("assemble")
+        .spawn(move || observe::assemble(&event_queue, assembly, Decoder::new(decode), shown, outputs))?;
+    let exporter = thread("export").spawn(move || export::export(&output_queue, targets))?;
+
+    let mut unheard = 0;
+    let outcome = tracer.run(&interrupts, &mut |event| unheard += u64::from(events.send(event).is_err()));
+    drop(events);
+    let (totals, summary) = assembler.join().map_err(|_| anyhow::anyhow!("the assemble stage failed"))?;
+    let delivery = exporter.join().map_err(|_| anyhow::anyhow!("the export stage failed"))?;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            // The program never ran: leave no empty file behind.
+            if options.output.is_none() && totals.spans == 0 {
+                let _ = std::fs::remove_file(delivery.file.path());
+            }
+            return Err(match error {
+                renacer_ptrace::TraceError::Launch(launch) => launch.into(),
+                other => other.into(),
+            });
+        }
+    };
+    if let Some(summary) = summary {
+        let mut table = Vec::new();
+        summary.render(&mut table)?;
+        say(String::from_utf8_lossy(&table).trim_end());
+    }
+    let run = Run { totals, delivery, outcome, unheard, endpoint, trace_id, duration: started.elapsed() };
+    let counts = run.counts();
+    if !options.quiet {
+        say(&counts.to_string());
+    } else if counts.losses.iter().any(|loss| loss.count > 0) || counts.rejected > 0 {
+        // Losses are never silent.
+        say(&counts.to_string());
+    }
+    Ok(run.ending())
+}
+
+fn create(path: &Path, overwrite: bool) -> anyhow::Result<Writer> {
+    Ok(Writer::create(path, CreateOptions { overwrite })?)
+}
+
+/// `renacer-PROGRAM-PID.otlp.jsonl`, in the folder that we are in.
+fn default_path(options: &TraceOptions, tracer: &Tracer) -> PathBuf {
+    let pid = tracer.main_pid().or(options.pid.first().copied()).unwrap_or_default();
+    let name = match options.command.first() {
+        Some(program) => Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        None => renacer_ptrace::proc::name(pid as Pid).replace('/', "_"),
+    };
+    PathBuf::from(format!("renacer-{name}-{pid}.otlp.jsonl"))
+}
+
+fn text_target(options: &TraceOptions) -> anyhow::Result<Option<TextTarget>> {
+    Ok(match &options.text {
+        Some(Some(path)) => {
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(path)
+                .with_context(|| format!("cannot write text lines to {}", path.display()))?;
+            Some(TextTarget::File(file))
+        }
+        Some(None) => Some(TextTarget::Stderr),
+        None => options.summary.then_some(TextTarget::Stderr),
+    })
+}
+
+fn shown(options: &TraceOptions) -> Shown {
+    let to_file = matches!(options.text, Some(Some(_)));
+    let lines = (options.text.is_some() || options.summary).then(|| {
+        Lines::new(renacer_text::Options {
+            ids: if to_file { Ids::Always } else { Ids::WhenSeveral },
+            timestamps: match options.t {
+                0 => None,
+                1 => Some(Timestamps::Seconds),
+                2 => Some(Timestamps::Microseconds),
+                _ => Some(Timestamps::Epoch),
+            },
+            relative: options.relative,
+            durations: options.times,
+            ..renacer_text::Options::default()
+        })
+    });
+    let summary = (options.summary || options.summary_only).then(Summary::new);
+    Shown { lines, summary }
+}
+
+/// A run that is over.
+struct Run {
+    totals: Totals,
+    delivery: Delivery,
+    outcome: Outcome,
+    unheard: u64,
+    endpoint: Option<String>,
+    trace_id: TraceId,
+    duration: Duration,
+}
+
+impl Run {
+    fn counts(&self) -> Counts<'_> {
+        let Run { totals, delivery, outcome, .. } = self;
+        let collector = delivery.collector.as_ref().map(|finished| &finished.counts);
+        let loss = |count, what| Loss { count, what };
+        Counts {
+            calls: totals.calls,
+            processes: totals.processes,
+            threads: totals.threads,
+            duration: self.duration,
+            delivered: collector.map_or(0, |counts| counts.delivered),
+            endpoint: self.endpoint.as_deref(),
+            in_file: delivery.file.spans_written(),
+            file: (delivery.file.spans_written() > 0).then(|| delivery.file.path()),
+            rejected: collector.map_or(0, |counts| counts.rejected),
+            losses: vec![
+                loss(delivery.file.spans_lost(), "span not written"),
+                loss(collector.map_or(0, |counts| counts.lost), "span held by a collector that did not answer"),
+                loss(self.unheard, "event dropped"),
+                loss(totals.unknown_events, "event of an unknown thread"),
+                loss(totals.orphan_returns, "call entered before the attach"),
+                loss(totals.signals_dropped, "signal event left out"),
+                loss(outcome.foreign_calls, "call of a foreign architecture"),
+                loss(totals.truncated, "text shortened"),
+                loss(delivery.file.parts_left_out(), "attribute left out"),
+            ],
+            not_sampled: totals.spans_not_sampled,
+            trace_id: Some(self.trace_id),
+            ..Counts::default()
+        }
+    }
+
+    fn ending(&self) -> Ending {
+        match (self.outcome.status, self.outcome.interrupted) {
+            (Some(status), _) => Ending::like(status),
+            (None, Some(signal)) => Ending::Signal(signal),
+            (None, None) => Ending::Status(0),
+        }
+    }
+}
