@@ -358,7 +358,6 @@ pub(super) static CALLS: &[Spec] = &[
     call("fstat64", &[arg("fd", Fd), arg("statbuf", Kind::Out(&STAT64))]),
     call("fstatat64", &FSTATAT64),
     call("newfstatat", &FSTATAT),
-    call("fstatat", &FSTATAT),
     call("oldstat", &[arg("pathname", Path), arg("statbuf", Kind::Out(&OLD_STAT))]),
     call("oldlstat", &[arg("pathname", Path), arg("statbuf", Kind::Out(&OLD_STAT))]),
     call("oldfstat", &[arg("fd", Fd), arg("statbuf", Kind::Out(&OLD_STAT))]),

@@ -24,6 +24,22 @@ fn calls_without_pointers_read_nothing() {
     }
 }
 
+#[test]
+fn every_description_is_of_a_call_that_exists() {
+    let abis = [Abi::X86_64, Abi::I386, Abi::X32, Abi::Aarch64];
+    let exists = |name: &str| {
+        abis.iter().any(|&abi| {
+            (0..1024).any(|number| crate::table::signature(abi, number).is_some_and(|call| call.name == name))
+        })
+    };
+    // These are reached through socketcall only.
+    let missing: Vec<_> = crate::decode::calls::all()
+        .map(|spec| spec.name)
+        .filter(|name| !exists(name) && !matches!(*name, "send" | "recv"))
+        .collect();
+    assert_eq!(missing, [""; 0]);
+}
+
 /// Memory that counts how often it is read, and never across a page.
 struct Counted {
     memory: Pieces,
