@@ -1,0 +1,249 @@
+//! Sending batches: several at a time, again where that may help, in halves where they are too large, and back where nothing helps.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use renacer_events::SpanId;
+use tokio::task::JoinSet;
+
+use crate::config::MAX_BATCH_BYTES;
+use crate::encode::Body;
+use crate::exporter::Reason;
+use crate::queue::{Reach, Shared};
+use crate::transport::{Answer, Client, Target};
+
+/// Most attempts for one request.
+const MAX_ATTEMPTS: u32 = 6;
+/// The first pause between two attempts; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause of our own choice.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A collector that was never reached gets this long, and two attempts: it is likely that nobody is there.
+const PATIENCE_AT_FIRST: Duration = Duration::from_secs(1);
+/// How often a collector that does not take spans is tried again.
+const PROBE_EVERY: Duration = Duration::from_secs(3);
+
+/// Sends until the exporter is stopped and everything is gone or the time is up.
+pub(crate) async fn run(shared: Arc<Shared>, target: Arc<Target>) {
+    let mut workers = JoinSet::new();
+    for _ in 0..shared.config.max_requests.max(1) {
+        workers.spawn(work(shared.clone(), Client::new(target.clone())));
+    }
+    let mut clock = JoinSet::new();
+    clock.spawn(tick(shared.clone()));
+    shared.stopping.notified().await;
+    clock.abort_all();
+    let deadline = shared.lock().stop_at.unwrap_or_else(Instant::now);
+    let all = async { while workers.join_next().await.is_some() {} };
+    // Those that are late are dropped with their connections; their spans are kept in the shared state.
+    let _ = tokio::time::timeout_at(deadline.into(), all).await;
+    drop(workers);
+    for spans in shared.take_rest() {
+        shared.hand_back(spans, &Reason::Stopped);
+    }
+}
+
+/// Closes batches that have waited long enough. A timer per batch would wake a thread for each one.
+async fn tick(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep((shared.config.schedule_delay / 4).max(Duration::from_millis(5))).await;
+        shared.close_old();
+    }
+}
+
+async fn work(shared: Arc<Shared>, client: Client) {
+    let mut worker = Worker { shared, client };
+    loop {
+        // Made before the look, so that no call between look and wait is missed.
+        let notified = worker.shared.work.notified();
+        let (batch, more, stopping) = {
+            let mut state = worker.shared.lock();
+            (state.take(), state.has_work(), state.stop_at.is_some())
+        };
+        match batch {
+            Some((number, body)) => {
+                drop(notified);
+                if more {
+                    worker.shared.work.notify_one();
+                }
+                worker.deliver(number, body).await;
+            }
+            None if stopping => return,
+            None => notified.await,
+        }
+    }
+}
+
+/// What became of a request in the end.
+enum Outcome {
+    Delivered { rejected: u64, message: Option<String> },
+    TooLarge(String),
+    Failed(Reason),
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    client: Client,
+}
+
+impl Worker {
+    /// Delivers a batch, in pieces if need be.
+    async fn deliver(&mut self, number: u64, body: Body) {
+        let mut pieces = vec![(number, body)];
+        while let Some((number, body)) = pieces.pop() {
+            let size = body.len();
+            let count = self.shared.lock().under_way.get(&number).map_or(0, Vec::len);
+            let outcome = match size > MAX_BATCH_BYTES && count > 1 {
+                true => Outcome::TooLarge(String::new()),
+                false => self.attempt(body).await,
+            };
+            match outcome {
+                Outcome::TooLarge(message) if count > 1 => pieces.extend(self.halve(number, size, message.is_empty())),
+                Outcome::TooLarge(message) => self.refused(number, message),
+                Outcome::Failed(Reason::Refused(message)) => self.refused(number, message),
+                Outcome::Failed(reason) => self.hand_back(number, &reason),
+                Outcome::Delivered { rejected, message } => {
+                    self.shared.lock().under_way.remove(&number);
+                    self.shared.delivered(count, rejected);
+                    if rejected > 0 || message.is_some() {
+                        let message = message.unwrap_or_default();
+                        let text = match rejected {
+                            0 => format!("the collector says: {message}"),
+                            _ => format!("the collector rejected {rejected} spans of a request: {message}"),
+                        };
+                        self.shared.complain(&message, &text);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cuts a request in two. If the collector found it too large, later ones are made smaller from the start.
+    fn halve(&self, number: u64, size: usize, own_limit: bool) -> Vec<(u64, Body)> {
+        let mut state = self.shared.lock();
+        if !own_limit {
+            state.target_bytes = state.target_bytes.min(size / 2).max(4096);
+        }
+        let mut first = state.under_way.remove(&number).unwrap_or_default();
+        let second = first.split_off(first.len() / 2);
+        let mut piece = |spans: Vec<_>| {
+            let body = state.encoder.body(&spans);
+            (state.keep(spans), body)
+        };
+        // The last one is taken first.
+        vec![piece(second), piece(first)]
+    }
+
+    fn refused(&self, number: u64, message: String) {
+        let endpoint = self.shared.config.endpoint();
+        self.shared.complain(&message, &format!("the collector at {endpoint} refused spans: {message}"));
+        self.hand_back(number, &Reason::Refused(message));
+    }
+
+    fn hand_back(&self, number: u64, reason: &Reason) {
+        let spans = self.shared.lock().under_way.remove(&number);
+        if let Some(spans) = spans {
+            self.shared.hand_back(spans, reason);
+        }
+    }
+
+    /// Sends one request as often as it takes or makes sense.
+    async fn attempt(&mut self, body: Body) -> Outcome {
+        let started = Instant::now();
+        let mut packed = None;
+        let mut body = Some(body);
+        let mut pause = FIRST_PAUSE;
+        for attempts in 1.. {
+            let mode = match self.mode() {
+                Ok(mode) => mode,
+                Err(message) => return Outcome::Failed(Reason::Unreachable(message)),
+            };
+            // Compressed only when it is really sent, and only once.
+            let bytes =
+                packed.get_or_insert_with(|| self.client.pack(body.take().map(Body::finish).unwrap_or_default()));
+            let config = &self.shared.config;
+            let left = config.batch_timeout.saturating_sub(started.elapsed());
+            let answer = self.client.send(bytes.clone(), config.timeout.min(left)).await;
+            let (message, after, lost) = match answer {
+                Answer::Delivered { rejected, message } => {
+                    self.reached(true);
+                    return Outcome::Delivered { rejected, message };
+                }
+                Answer::TooLarge(message) => {
+                    self.reached(false);
+                    return Outcome::TooLarge(message);
+                }
+                Answer::Refused(message) => {
+                    self.reached(false);
+                    return Outcome::Failed(Reason::Refused(message));
+                }
+                Answer::NotConnected(message) => {
+                    let lost = mode == Mode::First && (attempts >= 2 || started.elapsed() > PATIENCE_AT_FIRST);
+                    (message, None, lost)
+                }
+                // Who does not answer one request will not answer the next, unless it answers others meanwhile.
+                Answer::TimedOut(message) => (message, None, true),
+                Answer::Retry { message, after } => (message, after, false),
+            };
+            let others_succeed = self.shared.lock().last_success.is_some_and(|at| at > started);
+            // A random part, so that several tracers do not come back all at once.
+            let random = u64::from_be_bytes(SpanId::random().0) % 1000;
+            let wait = after.unwrap_or(Duration::ZERO).max(pause + pause * random as u32 / 2000);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let late = started.elapsed() + wait >= config.batch_timeout;
+            if mode == Mode::Probe || (lost && !others_succeed) || late || attempts >= MAX_ATTEMPTS {
+                if !others_succeed {
+                    self.not_reached(&message);
+                }
+                return Outcome::Failed(Reason::Unreachable(message));
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Outcome::Failed(Reason::Stopped)
+    }
+
+    /// How a request may be sent now, or why not.
+    fn mode(&self) -> Result<Mode, String> {
+        match &mut self.shared.lock().reach {
+            Reach::Unknown => Ok(Mode::First),
+            Reach::Up => Ok(Mode::Normal),
+            Reach::Down { next_probe, probing, .. } if !*probing && Instant::now() >= *next_probe => {
+                *probing = true;
+                Ok(Mode::Probe)
+            }
+            Reach::Down { message, .. } => Err(message.clone()),
+        }
+    }
+
+    fn reached(&self, success: bool) {
+        let mut state = self.shared.lock();
+        state.reach = Reach::Up;
+        if success {
+            state.last_success = Some(Instant::now());
+        }
+    }
+
+    fn not_reached(&self, message: &str) {
+        let down =
+            Reach::Down { message: message.to_owned(), next_probe: Instant::now() + PROBE_EVERY, probing: false };
+        let first = {
+            let mut state = self.shared.lock();
+            state.reach = down;
+            !std::mem::replace(&mut state.warned, true)
+        };
+        if first {
+            let endpoint = self.shared.config.endpoint();
+            self.shared.listener().warning(&format!("the collector at {endpoint} does not take spans: {message}"));
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Nothing is known of the collector.
+    First,
+    /// It was reached before.
+    Normal,
+    /// It was not reached; this is a try, once.
+    Probe,
+}

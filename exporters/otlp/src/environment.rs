@@ -1,0 +1,177 @@
+//! What the environment says besides where the collector is: resource, caller, sampling.
+
+use std::str::FromStr;
+
+use opentelemetry::Context;
+use opentelemetry::trace::{TraceContextExt, TraceFlags, TraceState};
+use opentelemetry_sdk::trace::{Sampler as SdkSampler, SamplingDecision, ShouldSample};
+use renacer_events::{Attribute, SpanContext, SpanId, TraceId, Value};
+
+use crate::variables::{Variables, percent_decode};
+
+/// What `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME`, the caller's context and the sampler's variables say.
+pub struct Environment {
+    /// `OTEL_SERVICE_NAME`, else `service.name` among the resource attributes.
+    pub service_name: Option<String>,
+    /// `OTEL_RESOURCE_ATTRIBUTES`, percent-decoded, without `service.name`.
+    pub attributes: Vec<Attribute>,
+    /// The span that Renacer was started under, from `TRACEPARENT` and `TRACESTATE`. `BAGGAGE` needs no reading:
+    /// the traced program inherits it as it stands.
+    pub caller: Option<SpanContext>,
+    /// Decides whether this run's spans are wanted.
+    pub sampler: Sampler,
+    /// What could not be understood, for the user.
+    pub warnings: Vec<String>,
+}
+
+impl Environment {
+    /// Reads all of it; `lookup` gives a variable's value.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        let mut variables = Variables::new(lookup);
+        let mut attributes = resource_attributes(&mut variables);
+        let mut service_name = variables.get("OTEL_SERVICE_NAME");
+        attributes.retain(|attribute| match (&*attribute.key, &attribute.value) {
+            ("service.name", Value::Text(name)) => {
+                service_name.get_or_insert_with(|| name.to_string());
+                false
+            }
+            _ => true,
+        });
+        let caller = caller(&mut variables);
+        let sampler = Sampler::from_variables(&mut variables);
+        Environment { service_name, attributes, caller, sampler, warnings: variables.warnings }
+    }
+}
+
+fn resource_attributes(variables: &mut Variables<'_>) -> Vec<Attribute> {
+    let Some(text) = variables.get("OTEL_RESOURCE_ATTRIBUTES") else { return Vec::new() };
+    let mut attributes: Vec<Attribute> = Vec::new();
+    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let pair = entry.split_once('=').and_then(|(key, value)| {
+            Some((percent_decode(key.trim())?, percent_decode(value.trim())?)).filter(|(key, _)| !key.is_empty())
+        });
+        let Some((key, value)) = pair else {
+            // As the specification demands: all or nothing.
+            variables.warn(&format!("OTEL_RESOURCE_ATTRIBUTES is ignored: {entry:?} is not key=value"));
+            return Vec::new();
+        };
+        // The last of several wins; two with one key are not allowed.
+        attributes.retain(|attribute| attribute.key != key);
+        attributes.push(Attribute { key: key.into(), value: value.into() });
+    }
+    attributes
+}
+
+fn caller(variables: &mut Variables<'_>) -> Option<SpanContext> {
+    let propagators = variables.get("OTEL_PROPAGATORS").unwrap_or_else(|| "tracecontext,baggage".into());
+    let mut wanted = false;
+    for propagator in propagators.split(',').map(str::trim) {
+        match propagator {
+            "tracecontext" => wanted = true,
+            "baggage" | "none" => {}
+            other => variables
+                .warn(&format!("OTEL_PROPAGATORS: {other:?} is not supported; only tracecontext and baggage are")),
+        }
+    }
+    let text = variables.get("TRACEPARENT").filter(|_| wanted)?;
+    let Some(mut context) = parse_traceparent(&text) else {
+        variables.warn(&format!("TRACEPARENT={text:?} is ignored: it is no trace context"));
+        return None;
+    };
+    if let Some(state) = variables.get("TRACESTATE") {
+        match TraceState::from_str(&state) {
+            Ok(state) => context.trace_state = state.header(),
+            Err(_) => variables.warn("TRACESTATE is ignored: it is no list of key=value"),
+        }
+    }
+    Some(context)
+}
+
+/// Reads W3C trace context: `00-TRACE-SPAN-FLAGS`, and what later versions append to it.
+///
+/// By hand, since the SDK's propagator (0.33.1) takes ids that are too short, and a `-` at the end.
+pub fn parse_traceparent(text: &str) -> Option<SpanContext> {
+    let mut parts = text.trim().split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let [version] = hex::<1>(version)?;
+    if version == 0xff || (version == 0 && parts.next().is_some()) {
+        return None;
+    }
+    let (trace_id, span_id, [flags]) = (hex::<16>(trace)?, hex::<8>(span)?, hex::<1>(flags)?);
+    if trace_id == [0; 16] || span_id == [0; 8] {
+        return None;
+    }
+    Some(SpanContext {
+        trace_id: TraceId(trace_id),
+        span_id: SpanId(span_id),
+        sampled: flags & 1 != 0,
+        trace_state: String::new(),
+        remote: true,
+    })
+}
+
+/// Exactly `N` bytes in lower-case hexadecimal.
+fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let text = text.as_bytes();
+    if text.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+/// The sampler of `OTEL_TRACES_SAMPLER`; by default, what the caller says, and everything without a caller.
+#[derive(Clone, Debug)]
+pub struct Sampler(SdkSampler);
+
+impl Sampler {
+    fn from_variables(variables: &mut Variables<'_>) -> Self {
+        let default = || SdkSampler::ParentBased(Box::new(SdkSampler::AlwaysOn));
+        let Some(name) = variables.get("OTEL_TRACES_SAMPLER") else { return Sampler(default()) };
+        let base = match name.strip_prefix("parentbased_").unwrap_or(&name) {
+            "always_on" => SdkSampler::AlwaysOn,
+            "always_off" => SdkSampler::AlwaysOff,
+            "traceidratio" => SdkSampler::TraceIdRatioBased(ratio(variables)),
+            _ => {
+                variables.warn(&format!("OTEL_TRACES_SAMPLER={name:?} is not known; parentbased_always_on is used"));
+                return Sampler(default());
+            }
+        };
+        Sampler(if name.starts_with("parentbased_") { SdkSampler::ParentBased(Box::new(base)) } else { base })
+    }
+
+    /// Whether the spans of a trace with this id and caller are wanted.
+    pub fn should_sample(&self, caller: Option<&SpanContext>, trace_id: TraceId) -> bool {
+        let context = caller.map(|caller| {
+            let flags = if caller.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
+            let trace_id = opentelemetry::trace::TraceId::from_bytes(caller.trace_id.0);
+            let span_id = opentelemetry::trace::SpanId::from_bytes(caller.span_id.0);
+            let state = TraceState::from_str(&caller.trace_state).unwrap_or_default();
+            let context = opentelemetry::trace::SpanContext::new(trace_id, span_id, flags, caller.remote, state);
+            Context::new().with_remote_span_context(context)
+        });
+        let trace_id = opentelemetry::trace::TraceId::from_bytes(trace_id.0);
+        let kind = opentelemetry::trace::SpanKind::Internal;
+        let result = self.0.should_sample(context.as_ref(), trace_id, "", &kind, &[], &[]);
+        result.decision == SamplingDecision::RecordAndSample
+    }
+}
+
+fn ratio(variables: &mut Variables<'_>) -> f64 {
+    let Some(text) = variables.get("OTEL_TRACES_SAMPLER_ARG") else { return 1.0 };
+    match text.parse() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => ratio,
+        _ => {
+            variables.warn(&format!("OTEL_TRACES_SAMPLER_ARG={text:?} is ignored: it must be between 0 and 1"));
+            1.0
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a span may carry at most, and what had to be left out.
+
+use crate::variables::Variables;
+
+/// No string is longer than this, in bytes: some stores refuse longer ones, and with them the whole batch.
+pub const MAX_TEXT: usize = 16 << 10;
+
+/// OpenTelemetry's limits for spans. What is beyond a count is left out and counted in the span itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest string of an attribute, in characters (and never more than [`MAX_TEXT`] bytes).
+    pub value_length: usize,
+    /// Most attributes of a span.
+    pub attributes: usize,
+    /// Most events of a span.
+    pub events: usize,
+    /// Most links of a span.
+    pub links: usize,
+    /// Most attributes of an event.
+    pub event_attributes: usize,
+    /// Most attributes of a link.
+    pub link_attributes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            value_length: MAX_TEXT,
+            attributes: 128,
+            events: 128,
+            links: 128,
+            event_attributes: 128,
+            link_attributes: 128,
+        }
+    }
+}
+
+impl Limits {
+    /// Reads `OTEL_SPAN_*`, `OTEL_EVENT_*`, `OTEL_LINK_*` and `OTEL_ATTRIBUTE_*`.
+    pub(crate) fn from_variables(variables: &mut Variables<'_>) -> Self {
+        let length = variables.number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
+        let length = variables.number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0).or(length);
+        let count = variables.number("OTEL_ATTRIBUTE_COUNT_LIMIT", 0);
+        let default = Limits::default();
+        let mut or =
+            |name: &str, general: Option<usize>, least: usize| variables.number(name, 0).or(general).unwrap_or(least);
+        Limits {
+            value_length: length.unwrap_or(default.value_length),
+            attributes: or("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", count, default.attributes),
+            events: or("OTEL_SPAN_EVENT_COUNT_LIMIT", None, default.events),
+            links: or("OTEL_SPAN_LINK_COUNT_LIMIT", None, default.links),
+            event_attributes: or("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", count, default.event_attributes),
+            link_attributes: or("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", count, default.link_attributes),
+        }
+    }
+}
+
+/// The start of `text` that is within `characters` and [`MAX_TEXT`] bytes.
+pub(crate) fn cut(text: &str, characters: usize) -> &str {
+    // No text has more characters than bytes.
+    if text.len() <= characters.min(MAX_TEXT) {
+        return text;
+    }
+    let end = text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at);
+    let mut end = end.min(MAX_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
