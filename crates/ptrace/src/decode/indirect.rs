@@ -1,4 +1,5 @@
-//! i386's `socketcall` and `ipc`: one number for many calls. They are shown as the calls they stand for.
+//! i386's `socketcall` and `ipc`, one number for many calls, and its oldest calls whose arguments stand in memory.
+//! They are shown as the calls they stand for.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -9,6 +10,9 @@ use super::calls;
 use super::spec::Resolved;
 use crate::capture::number;
 
+/// `select` and `mmap` as Linux had them at first: their only argument leads to five and six words.
+const OLD_SELECT: u64 = 82;
+const OLD_MMAP: u64 = 90;
 const SOCKETCALL: u64 = 102;
 const IPC: u64 = 117;
 
@@ -58,6 +62,8 @@ pub(crate) fn words(abi: Abi, call: u64, arguments: &[u64; 6]) -> Option<(u64, u
             let index = usize::try_from(arguments[0]).ok()?.checked_sub(1)?;
             Some((arguments[1], 4 * SOCKET_CALLS.get(index)?.1))
         }
+        (Abi::I386, OLD_SELECT) => Some((arguments[0], 20)),
+        (Abi::I386, OLD_MMAP) => Some((arguments[0], 24)),
         // The pointers of the old version, and semctl's argument, stand behind another pointer: not shown so.
         (Abi::I386, IPC) if IPC_CALLS.iter().any(|&(number, ..)| number == arguments[0]) => Some((0, 0)),
         _ => None,
@@ -67,17 +73,20 @@ pub(crate) fn words(abi: Abi, call: u64, arguments: &[u64; 6]) -> Option<(u64, u
 /// The call that another one stands for, with its arguments. `words` are what [`words`] named.
 pub(crate) fn direct(call: u64, arguments: &[u64; 6], words: &[u8]) -> Option<(&'static Resolved, [u64; 6])> {
     let mut own = [0; 6];
-    let name = if call == SOCKETCALL {
-        for (argument, word) in own.iter_mut().zip(words.chunks_exact(4)) {
-            *argument = number(word);
+    for (argument, word) in own.iter_mut().zip(words.chunks_exact(4)) {
+        *argument = number(word);
+    }
+    let name = match call {
+        OLD_SELECT => "select",
+        OLD_MMAP => "mmap",
+        SOCKETCALL => SOCKET_CALLS.get(usize::try_from(arguments[0]).ok()?.checked_sub(1)?)?.0,
+        _ => {
+            let &(_, name, order) = IPC_CALLS.iter().find(|&&(number, ..)| number == arguments[0])?;
+            for (argument, &register) in own.iter_mut().zip(order) {
+                *argument = arguments[register];
+            }
+            name
         }
-        SOCKET_CALLS.get(usize::try_from(arguments[0]).ok()?.checked_sub(1)?)?.0
-    } else {
-        let &(_, name, order) = IPC_CALLS.iter().find(|&&(number, ..)| number == arguments[0])?;
-        for (argument, &register) in own.iter_mut().zip(order) {
-            *argument = arguments[register];
-        }
-        name
     };
     Some((named(name)?, own))
 }
@@ -86,6 +95,7 @@ fn named(name: &str) -> Option<&'static Resolved> {
     static CALLS: OnceLock<HashMap<&str, Resolved>> = OnceLock::new();
     let calls = CALLS.get_or_init(|| {
         let names = SOCKET_CALLS.map(|(name, _)| name).into_iter().chain(IPC_CALLS.map(|(_, name, _)| name));
+        let names = names.chain(["select", "mmap"]);
         let find = |name: &'static str| calls::all().find(|spec| spec.name == name);
         names.filter_map(|name| Some((name, Resolved::from_spec(find(name)?, Abi::I386)))).collect()
     });

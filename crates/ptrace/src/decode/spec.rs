@@ -314,7 +314,10 @@ fn looks(kind: Kind) -> (bool, bool) {
 fn kind_of_type(name: &str, ctype: &str) -> Kind {
     let ctype = ctype.trim();
     if ctype.contains('*') || ctype.contains("sighandler") {
-        return Kind::Pointer;
+        return match name {
+            "pathname" | "path" | "filename" if ctype.starts_with("const char") => Kind::Path,
+            _ => Kind::Pointer,
+        };
     }
     match name {
         "fd" | "fildes" | "epfd" | "ufd" | "pidfd" | "mqdes" => return Kind::Fd,

@@ -20,32 +20,6 @@ fn mapping_offset(out: &mut String, view: &View<'_>, value: u64) {
     hex(out, if view.call.name == "mmap2" { value << 12 } else { view.unsigned(value) });
 }
 
-/// The six arguments of i386's old mmap, which stand in memory.
-static OLD_MMAP: Complex = Complex {
-    at_entry: Some(|copier, address| {
-        copier.bytes(address, 24);
-    }),
-    at_return: None,
-    write: |out, view, address| {
-        let Some(bytes) = view.given(address, 24) else { return view.address(out, address) };
-        let words: Vec<u64> = bytes.chunks_exact(4).map(number).collect();
-        view.address(out, words[0]);
-        out.push_str(", ");
-        push_unsigned(out, words[1]);
-        out.push_str(", ");
-        t::MMAP_PROT.write(out, words[2]);
-        out.push_str(", ");
-        v::mmap_flags(out, words[3]);
-        out.push_str(", ");
-        view.descriptor(out, words[4] as i32);
-        out.push_str(", ");
-        hex(out, words[5]);
-    },
-};
-
-/// i386's old mmap.
-pub(super) static OLD_MMAP_CALL: Spec = call("mmap", &[arg("args", Memory(&OLD_MMAP))]).returns(ResultKind::Hex);
-
 /// The new address of mremap, which only MREMAP_FIXED together with MREMAP_MAYMOVE looks at.
 fn new_address(_: Abi, arguments: &[u64; 6]) -> Kind {
     if arguments[3] & 3 == 3 { Pointer } else { Absent }

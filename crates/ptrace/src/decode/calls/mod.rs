@@ -56,7 +56,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
 pub(crate) fn variant(spec: &'static Spec, abi: Abi) -> &'static Spec {
     match (spec.name, abi) {
         ("clone", Abi::I386 | Abi::Aarch64) => &process::CLONE_BACKWARDS,
-        ("mmap", Abi::I386) => &memory::OLD_MMAP_CALL,
         _ => spec,
     }
 }
