@@ -226,7 +226,7 @@ static SEGMENT: Complex = Complex {
     }),
     write: |out, view, address| {
         let Some(before) = view.given(address, v::USER_DESC_SIZE) else { return view.address(out, address) };
-        v::user_desc(out, before);
+        v::user_desc(out, view.abi, before);
         if let Some(after) = view.returned(address, 4).filter(|after| *after != &before[..4]) {
             out.push_str(" => {entry_number=");
             push_unsigned(out, number(after));

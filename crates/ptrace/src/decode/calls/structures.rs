@@ -60,7 +60,7 @@ structures! {
     OWNER: |_| v::OWNER_SIZE, |out, _, bytes| v::owner(out, bytes);
 
     SCHED_PARAM: |_| v::SCHED_PARAM_SIZE, |out, _, bytes| v::sched_param(out, bytes);
-    USER_DESC: |_| v::USER_DESC_SIZE, |out, _, bytes| v::user_desc(out, bytes);
+    USER_DESC: |_| v::USER_DESC_SIZE, |out, view, bytes| v::user_desc(out, view.abi, bytes);
     CAPABILITY_HEADER: |_| v::CAPABILITY_HEADER_SIZE, |out, _, bytes| v::capability_header(out, bytes);
     /// What a seccomp filter may answer.
     SECCOMP_ACTION: |_| 4, |out, _, bytes| bracketed(out, |out| SECCOMP_ACTIONS.write(out, number(bytes)));

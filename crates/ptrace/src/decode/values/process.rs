@@ -1,5 +1,7 @@
 //! How processes are created, how they ended, and what threads do with a futex.
 
+use renacer_events::Abi;
+
 use super::fields::Fields;
 use super::signal::signal;
 use super::tables::process;
@@ -139,7 +141,7 @@ pub(crate) fn sched_attr(out: &mut String, bytes: &[u8]) {
 pub(crate) const USER_DESC_SIZE: usize = 16;
 
 /// Appends a `struct user_desc`, as set_thread_area gets it.
-pub(crate) fn user_desc(out: &mut String, bytes: &[u8]) {
+pub(crate) fn user_desc(out: &mut String, abi: Abi, bytes: &[u8]) {
     let bits = field(bytes, 12, 4);
     let mut fields = Fields::new(out);
     match field(bytes, 0, 4) {
@@ -155,7 +157,10 @@ pub(crate) fn user_desc(out: &mut String, bytes: &[u8]) {
     fields.unsigned("limit_in_pages", bits >> 4 & 1);
     fields.unsigned("seg_not_present", bits >> 5 & 1);
     fields.unsigned("useable", bits >> 6 & 1);
-    fields.unsigned("lm", bits >> 7 & 1);
+    // A 32-bit process has no say in this.
+    if abi != Abi::I386 {
+        fields.unsigned("lm", bits >> 7 & 1);
+    }
     fields.end();
 }
 

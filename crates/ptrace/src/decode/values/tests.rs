@@ -75,7 +75,7 @@ const STRUCTURES: &[fn(&mut String, Abi, &[u8])] = &[
     |out, abi, bytes| timex(out, abi.word_size(), bytes),
     |out, _, bytes| timezone(out, bytes),
     |out, abi, bytes| tms(out, abi.word_size(), bytes),
-    |out, _, bytes| user_desc(out, bytes),
+    |out, abi, bytes| user_desc(out, abi, bytes),
     |out, abi, bytes| utimbuf(out, abi.word_size(), bytes),
     |out, abi, bytes| utimensat_times(out, width(abi), bytes),
     |out, abi, bytes| utimes_times(out, width(abi), bytes),
