@@ -7,9 +7,7 @@ use renacer_events::SpanId;
 use tokio::task::JoinSet;
 
 use crate::config::MAX_BATCH_BYTES;
-use crate::encode::Body;
-use crate::exporter::Reason;
-use crate::queue::{Reach, Shared};
+use crate::queue::{Content, Load, Reach, Shared};
 use crate::transport::{Answer, Client, Target};
 
 /// Most attempts for one request.
@@ -22,6 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const PATIENCE_AT_FIRST: Duration = Duration::from_secs(1);
 /// How often a collector that does not take spans is tried again.
 const PROBE_EVERY: Duration = Duration::from_secs(3);
+/// A collector that takes less than this at a time is not adapted to.
+const SMALLEST_TARGET: usize = 4096;
 
 /// Sends until the exporter is stopped and everything is gone or the time is up.
 pub(crate) async fn run(shared: Arc<Shared>, target: Arc<Target>) {
@@ -29,26 +29,11 @@ pub(crate) async fn run(shared: Arc<Shared>, target: Arc<Target>) {
     for _ in 0..shared.config.max_requests.max(1) {
         workers.spawn(work(shared.clone(), Client::new(target.clone())));
     }
-    let mut clock = JoinSet::new();
-    clock.spawn(tick(shared.clone()));
     shared.stopping.notified().await;
-    clock.abort_all();
     let deadline = shared.lock().stop_at.unwrap_or_else(Instant::now);
     let all = async { while workers.join_next().await.is_some() {} };
     // Those that are late are dropped with their connections; their spans are kept in the shared state.
     let _ = tokio::time::timeout_at(deadline.into(), all).await;
-    drop(workers);
-    for spans in shared.take_rest() {
-        shared.hand_back(spans, &Reason::Stopped);
-    }
-}
-
-/// Closes batches that have waited long enough. A timer per batch would wake a thread for each one.
-async fn tick(shared: Arc<Shared>) {
-    loop {
-        tokio::time::sleep((shared.config.schedule_delay / 4).max(Duration::from_millis(5))).await;
-        shared.close_old();
-    }
 }
 
 async fn work(shared: Arc<Shared>, client: Client) {
@@ -61,12 +46,12 @@ async fn work(shared: Arc<Shared>, client: Client) {
             (state.take(), state.has_work(), state.stop_at.is_some())
         };
         match batch {
-            Some((number, body)) => {
+            Some((number, content)) => {
                 drop(notified);
                 if more {
                     worker.shared.work.notify_one();
                 }
-                worker.deliver(number, body).await;
+                worker.deliver(number, content).await;
             }
             None if stopping => return,
             None => notified.await,
@@ -78,7 +63,8 @@ async fn work(shared: Arc<Shared>, client: Client) {
 enum Outcome {
     Delivered { rejected: u64, message: Option<String> },
     TooLarge(String),
-    Failed(Reason),
+    Refused(String),
+    NotDelivered,
 }
 
 struct Worker {
@@ -88,79 +74,70 @@ struct Worker {
 
 impl Worker {
     /// Delivers a batch, in pieces if need be.
-    async fn deliver(&mut self, number: u64, body: Body) {
-        let mut pieces = vec![(number, body)];
-        while let Some((number, body)) = pieces.pop() {
-            let size = body.len();
-            let count = self.shared.lock().under_way.get(&number).map_or(0, Vec::len);
-            let outcome = match size > MAX_BATCH_BYTES && count > 1 {
-                true => Outcome::TooLarge(String::new()),
-                false => self.attempt(body).await,
-            };
-            match outcome {
-                Outcome::TooLarge(message) if count > 1 => pieces.extend(self.halve(number, size, message.is_empty())),
-                Outcome::TooLarge(message) => self.refused(number, message),
-                Outcome::Failed(Reason::Refused(message)) => self.refused(number, message),
-                Outcome::Failed(reason) => self.hand_back(number, &reason),
+    async fn deliver(&mut self, number: u64, content: Content) {
+        let mut pieces = vec![(number, content)];
+        while let Some((number, content)) = pieces.pop() {
+            let size = content.len();
+            let divisible = self.shared.lock().is_divisible(number);
+            if size > MAX_BATCH_BYTES && divisible {
+                pieces.extend(self.halve(number));
+                continue;
+            }
+            match self.attempt(content).await {
+                Outcome::TooLarge(_) if divisible => {
+                    // Later ones are made smaller from the start.
+                    let mut state = self.shared.lock();
+                    state.target_bytes = state.target_bytes.min(size / 2).max(SMALLEST_TARGET);
+                    drop(state);
+                    pieces.extend(self.halve(number));
+                }
+                Outcome::TooLarge(message) | Outcome::Refused(message) => self.refused(number, &message),
+                Outcome::NotDelivered => self.shared.give_up(number, false),
                 Outcome::Delivered { rejected, message } => {
-                    self.shared.lock().under_way.remove(&number);
-                    self.shared.delivered(count, rejected);
+                    self.shared.delivered(number, rejected);
                     if rejected > 0 || message.is_some() {
                         let message = message.unwrap_or_default();
                         let text = match rejected {
                             0 => format!("the collector says: {message}"),
                             _ => format!("the collector rejected {rejected} spans of a request: {message}"),
                         };
-                        self.shared.complain(&message, &text);
+                        self.shared.complain(&message, text);
                     }
                 }
             }
         }
     }
 
-    /// Cuts a request in two. If the collector found it too large, later ones are made smaller from the start.
-    fn halve(&self, number: u64, size: usize, own_limit: bool) -> Vec<(u64, Body)> {
+    /// Cuts a request in two.
+    fn halve(&self, number: u64) -> Vec<(u64, Content)> {
         let mut state = self.shared.lock();
-        if !own_limit {
-            state.target_bytes = state.target_bytes.min(size / 2).max(4096);
-        }
-        let mut first = state.under_way.remove(&number).unwrap_or_default();
+        let Some(Load::Spans(mut first)) = state.release(number) else { return Vec::new() };
         let second = first.split_off(first.len() / 2);
         let mut piece = |spans: Vec<_>| {
             let body = state.encoder.body(&spans);
-            (state.keep(spans), body)
+            (state.keep(Load::Spans(spans)), Content::Body(body))
         };
         // The last one is taken first.
         vec![piece(second), piece(first)]
     }
 
-    fn refused(&self, number: u64, message: String) {
+    fn refused(&self, number: u64, message: &str) {
         let endpoint = self.shared.config.endpoint();
-        self.shared.complain(&message, &format!("the collector at {endpoint} refused spans: {message}"));
-        self.hand_back(number, &Reason::Refused(message));
-    }
-
-    fn hand_back(&self, number: u64, reason: &Reason) {
-        let spans = self.shared.lock().under_way.remove(&number);
-        if let Some(spans) = spans {
-            self.shared.hand_back(spans, reason);
-        }
+        self.shared.complain(message, format!("the collector at {endpoint} refused spans: {message}"));
+        self.shared.give_up(number, true);
     }
 
     /// Sends one request as often as it takes or makes sense.
-    async fn attempt(&mut self, body: Body) -> Outcome {
+    async fn attempt(&mut self, content: Content) -> Outcome {
         let started = Instant::now();
         let mut packed = None;
-        let mut body = Some(body);
+        let mut content = Some(content);
         let mut pause = FIRST_PAUSE;
         for attempts in 1.. {
-            let mode = match self.mode() {
-                Ok(mode) => mode,
-                Err(message) => return Outcome::Failed(Reason::Unreachable(message)),
-            };
+            let Some(mode) = self.mode() else { return Outcome::NotDelivered };
             // Compressed only when it is really sent, and only once.
             let bytes =
-                packed.get_or_insert_with(|| self.client.pack(body.take().map(Body::finish).unwrap_or_default()));
+                packed.get_or_insert_with(|| self.client.pack(content.take().map(Content::finish).unwrap_or_default()));
             let config = &self.shared.config;
             let left = config.batch_timeout.saturating_sub(started.elapsed());
             let answer = self.client.send(bytes.clone(), config.timeout.min(left)).await;
@@ -175,7 +152,7 @@ impl Worker {
                 }
                 Answer::Refused(message) => {
                     self.reached(false);
-                    return Outcome::Failed(Reason::Refused(message));
+                    return Outcome::Refused(message);
                 }
                 Answer::NotConnected(message) => {
                     let lost = mode == Mode::First && (attempts >= 2 || started.elapsed() > PATIENCE_AT_FIRST);
@@ -195,23 +172,23 @@ impl Worker {
                 if !others_succeed {
                     self.not_reached(&message);
                 }
-                return Outcome::Failed(Reason::Unreachable(message));
+                return Outcome::NotDelivered;
             }
             tokio::time::sleep(wait).await;
         }
-        Outcome::Failed(Reason::Stopped)
+        Outcome::NotDelivered
     }
 
-    /// How a request may be sent now, or why not.
-    fn mode(&self) -> Result<Mode, String> {
+    /// How a request may be sent now; none if it may not.
+    fn mode(&self) -> Option<Mode> {
         match &mut self.shared.lock().reach {
-            Reach::Unknown => Ok(Mode::First),
-            Reach::Up => Ok(Mode::Normal),
+            Reach::Unknown => Some(Mode::First),
+            Reach::Up => Some(Mode::Normal),
             Reach::Down { next_probe, probing, .. } if !*probing && Instant::now() >= *next_probe => {
                 *probing = true;
-                Ok(Mode::Probe)
+                Some(Mode::Probe)
             }
-            Reach::Down { message, .. } => Err(message.clone()),
+            Reach::Down { .. } => None,
         }
     }
 
@@ -224,16 +201,11 @@ impl Worker {
     }
 
     fn not_reached(&self, message: &str) {
-        let down =
-            Reach::Down { message: message.to_owned(), next_probe: Instant::now() + PROBE_EVERY, probing: false };
-        let first = {
-            let mut state = self.shared.lock();
-            state.reach = down;
-            !std::mem::replace(&mut state.warned, true)
-        };
-        if first {
+        let mut state = self.shared.lock();
+        state.reach = Reach::Down { next_probe: Instant::now() + PROBE_EVERY, probing: false };
+        if !std::mem::replace(&mut state.told_down, true) {
             let endpoint = self.shared.config.endpoint();
-            self.shared.listener().warning(&format!("the collector at {endpoint} does not take spans: {message}"));
+            state.warnings.push(format!("the collector at {endpoint} does not take spans: {message}"));
         }
     }
 }

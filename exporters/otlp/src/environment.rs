@@ -3,47 +3,43 @@
 use std::str::FromStr;
 
 use opentelemetry::Context;
-use opentelemetry::trace::{TraceContextExt, TraceFlags, TraceState};
-use opentelemetry_sdk::trace::{Sampler as SdkSampler, SamplingDecision, ShouldSample};
-use renacer_events::{Attribute, SpanContext, SpanId, TraceId, Value};
+use opentelemetry::trace::{self, TraceContextExt, TraceFlags, TraceState};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
 
+use renacer_events::{Attribute, SpanContext, SpanId, Text, TraceId, Value};
+
+pub use crate::host::detected;
 use crate::variables::{Variables, percent_decode};
 
-/// What `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME`, the caller's context and the sampler's variables say.
-pub struct Environment {
-    /// `OTEL_SERVICE_NAME`, else `service.name` among the resource attributes.
-    pub service_name: Option<String>,
-    /// `OTEL_RESOURCE_ATTRIBUTES`, percent-decoded, without `service.name`.
+/// Gives a variable's value.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What the user says about the resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserResource {
+    /// `OTEL_SERVICE_NAME`, else `service.name` of `OTEL_RESOURCE_ATTRIBUTES`.
+    pub service_name: Option<Text>,
+    /// The others of `OTEL_RESOURCE_ATTRIBUTES`, percent-decoded, in their order; keys are unique.
     pub attributes: Vec<Attribute>,
-    /// The span that Renacer was started under, from `TRACEPARENT` and `TRACESTATE`. `BAGGAGE` needs no reading:
-    /// the traced program inherits it as it stands.
-    pub caller: Option<SpanContext>,
-    /// Decides whether this run's spans are wanted.
-    pub sampler: Sampler,
-    /// What could not be understood, for the user.
-    pub warnings: Vec<String>,
 }
 
-impl Environment {
-    /// Reads all of it; `lookup` gives a variable's value.
-    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
-        let mut variables = Variables::new(lookup);
-        let mut attributes = resource_attributes(&mut variables);
-        let mut service_name = variables.get("OTEL_SERVICE_NAME");
-        attributes.retain(|attribute| match (&*attribute.key, &attribute.value) {
-            ("service.name", Value::Text(name)) => {
-                service_name.get_or_insert_with(|| name.to_string());
-                false
-            }
-            _ => true,
-        });
-        let caller = caller(&mut variables);
-        let sampler = Sampler::from_variables(&mut variables);
-        Environment { service_name, attributes, caller, sampler, warnings: variables.warnings }
-    }
+/// Reads `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`.
+pub fn resource_attributes(lookup: Lookup<'_>, warnings: &mut Vec<String>) -> UserResource {
+    let mut variables = Variables::new(lookup);
+    let mut attributes = attributes(&mut variables);
+    let mut service_name = variables.get("OTEL_SERVICE_NAME").map(Text::from);
+    attributes.retain(|attribute| match (&*attribute.key, &attribute.value) {
+        ("service.name", Value::Text(name)) => {
+            service_name.get_or_insert_with(|| name.clone());
+            false
+        }
+        _ => true,
+    });
+    warnings.append(&mut variables.warnings);
+    UserResource { service_name, attributes }
 }
 
-fn resource_attributes(variables: &mut Variables<'_>) -> Vec<Attribute> {
+fn attributes(variables: &mut Variables<'_>) -> Vec<Attribute> {
     let Some(text) = variables.get("OTEL_RESOURCE_ATTRIBUTES") else { return Vec::new() };
     let mut attributes: Vec<Attribute> = Vec::new();
     for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -60,6 +56,46 @@ fn resource_attributes(variables: &mut Variables<'_>) -> Vec<Attribute> {
         attributes.push(Attribute { key: key.into(), value: value.into() });
     }
     attributes
+}
+
+/// The span that Renacer was started under, from `TRACEPARENT` and `TRACESTATE`, unless `OTEL_PROPAGATORS` forbids it.
+/// `BAGGAGE` needs no reading: the traced program inherits it as it stands.
+pub fn caller_context(lookup: Lookup<'_>, warnings: &mut Vec<String>) -> Option<SpanContext> {
+    let mut variables = Variables::new(lookup);
+    let caller = caller(&mut variables);
+    warnings.append(&mut variables.warnings);
+    caller
+}
+
+/// Whether the spans of a trace with this id and caller are wanted, by `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
+/// By default, as the caller says, and yes without a caller.
+pub fn should_sample(
+    lookup: Lookup<'_>,
+    caller: Option<&SpanContext>,
+    trace_id: TraceId,
+    warnings: &mut Vec<String>,
+) -> bool {
+    let mut variables = Variables::new(lookup);
+    let sampler = sampler(&mut variables);
+    warnings.append(&mut variables.warnings);
+    let context = caller.map(|caller| {
+        let flags = if caller.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
+        let trace_id = trace::TraceId::from_bytes(caller.trace_id.0);
+        let span_id = trace::SpanId::from_bytes(caller.span_id.0);
+        let state = TraceState::from_str(&caller.trace_state).unwrap_or_default();
+        let context = trace::SpanContext::new(trace_id, span_id, flags, caller.remote, state);
+        Context::new().with_remote_span_context(context)
+    });
+    let trace_id = trace::TraceId::from_bytes(trace_id.0);
+    let result = sampler.should_sample(context.as_ref(), trace_id, "", &trace::SpanKind::Internal, &[], &[]);
+    result.decision == SamplingDecision::RecordAndSample
+}
+
+/// W3C trace context of a span, for a program to inherit.
+pub fn traceparent(trace_id: TraceId, span_id: SpanId, sampled: bool) -> String {
+    let trace_id = u128::from_be_bytes(trace_id.0);
+    let span_id = u64::from_be_bytes(span_id.0);
+    format!("00-{trace_id:032x}-{span_id:016x}-{:02x}", u8::from(sampled))
 }
 
 fn caller(variables: &mut Variables<'_>) -> Option<SpanContext> {
@@ -128,41 +164,19 @@ fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// The sampler of `OTEL_TRACES_SAMPLER`; by default, what the caller says, and everything without a caller.
-#[derive(Clone, Debug)]
-pub struct Sampler(SdkSampler);
-
-impl Sampler {
-    fn from_variables(variables: &mut Variables<'_>) -> Self {
-        let default = || SdkSampler::ParentBased(Box::new(SdkSampler::AlwaysOn));
-        let Some(name) = variables.get("OTEL_TRACES_SAMPLER") else { return Sampler(default()) };
-        let base = match name.strip_prefix("parentbased_").unwrap_or(&name) {
-            "always_on" => SdkSampler::AlwaysOn,
-            "always_off" => SdkSampler::AlwaysOff,
-            "traceidratio" => SdkSampler::TraceIdRatioBased(ratio(variables)),
-            _ => {
-                variables.warn(&format!("OTEL_TRACES_SAMPLER={name:?} is not known; parentbased_always_on is used"));
-                return Sampler(default());
-            }
-        };
-        Sampler(if name.starts_with("parentbased_") { SdkSampler::ParentBased(Box::new(base)) } else { base })
-    }
-
-    /// Whether the spans of a trace with this id and caller are wanted.
-    pub fn should_sample(&self, caller: Option<&SpanContext>, trace_id: TraceId) -> bool {
-        let context = caller.map(|caller| {
-            let flags = if caller.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
-            let trace_id = opentelemetry::trace::TraceId::from_bytes(caller.trace_id.0);
-            let span_id = opentelemetry::trace::SpanId::from_bytes(caller.span_id.0);
-            let state = TraceState::from_str(&caller.trace_state).unwrap_or_default();
-            let context = opentelemetry::trace::SpanContext::new(trace_id, span_id, flags, caller.remote, state);
-            Context::new().with_remote_span_context(context)
-        });
-        let trace_id = opentelemetry::trace::TraceId::from_bytes(trace_id.0);
-        let kind = opentelemetry::trace::SpanKind::Internal;
-        let result = self.0.should_sample(context.as_ref(), trace_id, "", &kind, &[], &[]);
-        result.decision == SamplingDecision::RecordAndSample
-    }
+fn sampler(variables: &mut Variables<'_>) -> Sampler {
+    let default = || Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+    let Some(name) = variables.get("OTEL_TRACES_SAMPLER") else { return default() };
+    let base = match name.strip_prefix("parentbased_").unwrap_or(&name) {
+        "always_on" => Sampler::AlwaysOn,
+        "always_off" => Sampler::AlwaysOff,
+        "traceidratio" => Sampler::TraceIdRatioBased(ratio(variables)),
+        _ => {
+            variables.warn(&format!("OTEL_TRACES_SAMPLER={name:?} is not known; parentbased_always_on is used"));
+            return default();
+        }
+    };
+    if name.starts_with("parentbased_") { Sampler::ParentBased(Box::new(base)) } else { base }
 }
 
 fn ratio(variables: &mut Variables<'_>) -> f64 {

@@ -7,7 +7,7 @@ use renacer_events::Attribute;
 use crate::{SCOPE_NAME, SCOPE_VERSION};
 
 /// `host.*`, `os.*` and `telemetry.sdk.*`. What cannot be found out is absent.
-pub fn detected_attributes() -> Vec<Attribute> {
+pub fn detected() -> Vec<Attribute> {
     let mut attributes = Vec::new();
     let mut add = |key: &'static str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_machine_has_a_name_and_an_architecture() {
-        let found = detected_attributes();
+        let found = detected();
         for key in ["host.name", "host.arch", "os.type", "telemetry.sdk.name"] {
             assert_eq!(found.iter().filter(|attribute| attribute.key == key).count(), 1, "{key}");
         }

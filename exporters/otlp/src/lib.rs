@@ -4,7 +4,7 @@
 //! starts one thread, which alone knows an asynchronous runtime. Spans are encoded on the thread that pushes them, straight
 //! into the bytes that are sent ([`Protocol`]: protobuf for gRPC and HTTP, or JSON), and gathered into batches by size. A
 //! few requests are under way at once. A span stays in memory until its request was answered, so whatever cannot be
-//! delivered is handed back to a [`Listener`] and never lost.
+//! delivered is handed back ([`Exporter::take_undelivered`]) and never lost.
 //!
 //! - A request that may work later is repeated, with growing pauses or when the collector says; one that cannot work is
 //!   handed back at once; one that is too large is cut in two.
@@ -19,7 +19,7 @@
 mod config;
 mod delivery;
 mod encode;
-mod environment;
+pub mod environment;
 mod exporter;
 mod fields;
 mod host;
@@ -31,9 +31,7 @@ mod transport;
 mod variables;
 
 pub use config::{Compression, Config, ConfigError, Overrides, Protocol};
-pub use environment::{Environment, Sampler, parse_traceparent};
-pub use exporter::{Counts, Exporter, Listener, Reason};
-pub use host::detected_attributes;
+pub use exporter::{Counts, Exporter, Finished};
 pub use limits::{Limits, MAX_TEXT};
 pub use transport::Error;
 

@@ -9,13 +9,49 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::encode::{Body, Encoder};
-use crate::exporter::{Counts, Listener, Reason};
+use crate::exporter::Counts;
 
-/// Spans that go into one request, and that request.
-#[derive(Default)]
-pub(crate) struct Batch {
-    pub(crate) spans: Vec<Span>,
-    pub(crate) body: Body,
+/// How long spans wait for room while the collector answers nothing at all: the traced program waits with them.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Most warnings that are kept until they are fetched.
+const MAX_WARNINGS: usize = 16;
+
+/// What a request delivers.
+pub(crate) enum Load {
+    Spans(Vec<Span>),
+    /// So many spans that exist only in the request itself.
+    Encoded(usize),
+}
+
+impl Load {
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Load::Spans(spans) => spans.len(),
+            Load::Encoded(count) => *count,
+        }
+    }
+}
+
+/// What is sent for it.
+pub(crate) enum Content {
+    Body(Body),
+    Encoded(Vec<u8>),
+}
+
+impl Content {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Content::Body(body) => body.len(),
+            Content::Encoded(bytes) => bytes.len(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        match self {
+            Content::Body(body) => body.finish(),
+            Content::Encoded(bytes) => bytes,
+        }
+    }
 }
 
 /// Whether the collector takes spans, as far as known.
@@ -32,22 +68,28 @@ pub(crate) enum Reach {
 
 pub(crate) struct State {
     pub(crate) encoder: Encoder,
-    open: Batch,
+    /// The batch that is being gathered, and its encoding.
+    open: Vec<Span>,
+    body: Body,
     /// When the first span of the open batch came.
     open_since: Instant,
-    waiting: VecDeque<Batch>,
-    /// Spans of requests under way, by a number of their own.
-    pub(crate) under_way: HashMap<u64, Vec<Span>>,
+    waiting: VecDeque<(Load, Content)>,
+    /// What requests under way deliver, by a number of their own.
+    pub(crate) under_way: HashMap<u64, Load>,
     next_number: u64,
     /// Spans that are here and not yet delivered or handed back.
     held: usize,
+    /// There was no room for [`PATIENCE`], and no answer since.
+    stalled: bool,
     /// A batch of this size is closed; becomes smaller where a collector takes less.
     pub(crate) target_bytes: usize,
     pub(crate) reach: Reach,
     pub(crate) last_success: Option<Instant>,
     /// The user knows that the collector does not take spans.
-    pub(crate) warned: bool,
+    warned: bool,
     pub(crate) stop_at: Option<Instant>,
+    pub(crate) undelivered: Vec<Vec<Span>>,
+    pub(crate) warnings: Vec<String>,
     pub(crate) counts: Counts,
 }
 
@@ -60,53 +102,85 @@ pub(crate) struct Shared {
     pub(crate) work: Notify,
     /// The end has come.
     pub(crate) stopping: Notify,
-    listener: Mutex<Box<dyn Listener>>,
 }
 
 impl State {
     /// Closes the open batch, if there is anything in it.
     fn close(&mut self) -> bool {
-        if self.open.spans.is_empty() {
+        if self.open.is_empty() {
             return false;
         }
-        let batch = std::mem::take(&mut self.open);
-        self.waiting.push_back(batch);
+        let (spans, body) = (std::mem::take(&mut self.open), std::mem::take(&mut self.body));
+        self.waiting.push_back((Load::Spans(spans), Content::Body(body)));
         true
     }
 
-    /// Keeps the spans of a request that is under way; the number finds them again.
-    pub(crate) fn keep(&mut self, spans: Vec<Span>) -> u64 {
+    /// Keeps what a request under way delivers; the number finds it again.
+    pub(crate) fn keep(&mut self, load: Load) -> u64 {
         self.next_number += 1;
-        self.under_way.insert(self.next_number, spans);
+        self.under_way.insert(self.next_number, load);
         self.next_number
     }
 
-    /// The next batch to send, with its spans kept under this number.
-    pub(crate) fn take(&mut self) -> Option<(u64, Body)> {
-        let batch = self.waiting.pop_front()?;
-        Some((self.keep(batch.spans), batch.body))
+    /// The next request to send, with its load kept under this number.
+    pub(crate) fn take(&mut self) -> Option<(u64, Content)> {
+        let (load, content) = self.waiting.pop_front()?;
+        Some((self.keep(load), content))
     }
 
     pub(crate) fn has_work(&self) -> bool {
         !self.waiting.is_empty()
     }
+
+    /// How many spans are still here; they are not counted as held any more.
+    pub(crate) fn take_held(&mut self) -> u64 {
+        std::mem::take(&mut self.held) as u64
+    }
+
+    fn is_full(&self, more: usize, config: &Config) -> bool {
+        self.held > 0 && self.held + more > config.max_queue_spans && self.stop_at.is_none()
+    }
+
+    fn hand_back(&mut self, load: Load) {
+        self.counts.handed_back += load.count() as u64;
+        if let Load::Spans(spans) = load {
+            self.undelivered.push(spans);
+        }
+    }
+
+    pub(crate) fn warn(&mut self, text: String) {
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(text);
+        }
+    }
+
+    /// Tells the user, once, that the collector does not take spans.
+    pub(crate) fn warn_not_taken(&mut self, text: impl FnOnce() -> String) {
+        if !std::mem::replace(&mut self.warned, true) {
+            self.warn(text());
+        }
+    }
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, listener: Box<dyn Listener>) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         let state = State {
             encoder: Encoder::new(config.protocol(), config.limits),
-            open: Batch::default(),
+            open: Vec::new(),
+            body: Body::default(),
             open_since: Instant::now(),
             waiting: VecDeque::new(),
             under_way: HashMap::new(),
             next_number: 0,
             held: 0,
+            stalled: false,
             target_bytes: config.max_batch_bytes.min(crate::config::MAX_BATCH_BYTES),
             reach: Reach::Unknown,
             last_success: None,
             warned: false,
             stop_at: None,
+            undelivered: Vec::new(),
+            warnings: Vec::new(),
             counts: Counts::default(),
         };
         Shared {
@@ -115,7 +189,6 @@ impl Shared {
             room: Condvar::new(),
             work: Notify::new(),
             stopping: Notify::new(),
-            listener: Mutex::new(listener),
         }
     }
 
@@ -124,36 +197,70 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds spans, waiting for room.
+    /// Adds spans, waiting for room; not for long, if the collector answers nothing.
     pub(crate) fn add(&self, spans: Vec<Span>) {
         let mut guard = self.lock();
+        let mut no_room = Vec::new();
         for span in spans {
-            while guard.held >= self.config.max_queue_spans && guard.stop_at.is_none() {
+            if guard.is_full(1, &self.config) {
                 // What fills the queue must be on its way, or there will never be room.
                 if guard.close() {
                     self.work.notify_one();
                 }
-                guard = self.room.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                if !guard.stalled {
+                    let full = |state: &mut State| state.is_full(1, &self.config);
+                    let waited = self.room.wait_timeout_while(guard, PATIENCE, full);
+                    guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                if guard.is_full(1, &self.config) {
+                    guard.stalled = true;
+                    no_room.push(span);
+                    continue;
+                }
             }
             let state = &mut *guard;
-            if state.open.spans.is_empty() {
+            if state.open.is_empty() {
                 state.open_since = Instant::now();
             }
-            state.encoder.add(&mut state.open.body, &span);
-            state.open.spans.push(span);
+            state.encoder.add(&mut state.body, &span);
+            state.open.push(span);
             state.held += 1;
-            let full =
-                state.open.spans.len() >= self.config.max_batch_spans || state.open.body.len() >= state.target_bytes;
+            let full = state.open.len() >= self.config.max_batch_spans || state.body.len() >= state.target_bytes;
             if full && state.close() {
                 self.work.notify_one();
             }
         }
+        if !no_room.is_empty() {
+            guard.hand_back(Load::Spans(no_room));
+            let endpoint = self.config.endpoint();
+            guard.warn_not_taken(|| format!("the collector at {endpoint} answers too slowly to take all spans"));
+        }
+    }
+
+    /// Adds a request as it is, waiting for room.
+    pub(crate) fn add_encoded(&self, request: Vec<u8>, spans: usize) {
+        let mut guard = self.lock();
+        if guard.close() {
+            self.work.notify_one();
+        }
+        let full = |state: &mut State| state.is_full(spans, &self.config);
+        guard = self.room.wait_while(guard, full).unwrap_or_else(PoisonError::into_inner);
+        guard.held += spans;
+        guard.waiting.push_back((Load::Encoded(spans), Content::Encoded(request)));
+        drop(guard);
+        self.work.notify_one();
+    }
+
+    /// When the open batch has waited long enough.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let state = self.lock();
+        (!state.open.is_empty()).then(|| state.open_since + self.config.schedule_delay)
     }
 
     /// Closes the open batch if its first span has waited long enough.
-    pub(crate) fn close_old(&self) {
+    pub(crate) fn close_old(&self, now: Instant) {
         let mut state = self.lock();
-        if state.open_since.elapsed() >= self.config.schedule_delay && state.close() {
+        if now.saturating_duration_since(state.open_since) >= self.config.schedule_delay && state.close() {
             self.work.notify_one();
         }
     }
@@ -169,24 +276,28 @@ impl Shared {
         self.stopping.notify_one();
     }
 
-    /// What is still here at the very end.
-    pub(crate) fn take_rest(&self) -> Vec<Vec<Span>> {
+    /// Hands back what is still here at the very end.
+    pub(crate) fn hand_back_rest(&self) {
         let mut state = self.lock();
         state.close();
-        let mut rest: Vec<_> = std::mem::take(&mut state.under_way).into_values().collect();
-        rest.extend(std::mem::take(&mut state.waiting).into_iter().map(|batch| batch.spans));
-        rest
+        let mut rest: Vec<Load> = std::mem::take(&mut state.under_way).into_values().collect();
+        rest.extend(std::mem::take(&mut state.waiting).into_iter().map(|(load, _)| load));
+        drop(state);
+        if !rest.is_empty() {
+            let endpoint = self.config.endpoint();
+            self.lock().warn_not_taken(|| format!("the collector at {endpoint} did not take the last spans in time"));
+        }
+        for load in rest {
+            self.hand_back(load);
+        }
     }
 
-    /// Gives spans back to the listener.
-    pub(crate) fn hand_back(&self, spans: Vec<Span>, reason: &Reason) {
-        let count = spans.len();
-        self.listener().handed_back(spans, reason);
+    /// Gives back what was not delivered.
+    pub(crate) fn hand_back(&self, load: Load) {
+        let count = load.count();
         let mut state = self.lock();
-        state.counts.handed_back += count as u64;
-        state.held = state.held.saturating_sub(count);
-        drop(state);
-        self.room.notify_all();
+        state.hand_back(load);
+        self.release(state, count);
     }
 
     /// The collector took a request of `count` spans, but for `rejected`.
@@ -195,25 +306,23 @@ impl Shared {
         let rejected = rejected.min(count as u64);
         state.counts.delivered += count as u64 - rejected;
         state.counts.rejected += rejected;
+        self.release(state, count);
+    }
+
+    /// So many spans are not held any more, because something was answered or given up.
+    fn release(&self, mut state: MutexGuard<'_, State>, count: usize) {
         state.held = state.held.saturating_sub(count);
+        state.stalled = false;
         drop(state);
         self.room.notify_all();
     }
 
     /// Remembers the collector's first complaint, and tells the user.
     pub(crate) fn complain(&self, message: &str, text: &str) {
-        let first = {
-            let mut state = self.lock();
-            let first = state.counts.complaint.is_none();
-            state.counts.complaint.get_or_insert_with(|| message.to_owned());
-            first
-        };
-        if first {
-            self.listener().warning(text);
+        let mut state = self.lock();
+        if state.counts.first_rejection.is_none() {
+            state.counts.first_rejection = Some(message.to_owned());
+            state.warn(text.to_owned());
         }
-    }
-
-    pub(crate) fn listener(&self) -> MutexGuard<'_, Box<dyn Listener>> {
-        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

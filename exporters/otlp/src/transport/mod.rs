@@ -144,10 +144,10 @@ impl Client {
 
 async fn exchange(target: &Target, connection: Option<Connection>, body: Bytes) -> (Answer, Option<Connection>) {
     let mut kept = None;
-    if let Some(mut connection) = connection {
-        if connection.is_usable().await {
-            kept = Some(connection);
-        }
+    if let Some(mut connection) = connection
+        && connection.is_usable().await
+    {
+        kept = Some(connection);
     }
     let mut connection = match kept {
         Some(connection) => connection,
