@@ -38,7 +38,7 @@ pub enum Verb {
 #[derive(Args, Debug)]
 pub struct TraceOptions {
     /// The program and its arguments.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM", required_unless_present = "pid")]
+    #[arg(trailing_var_arg = true, value_name = "PROGRAM", required_unless_present = "pid")]
     pub command: Vec<OsString>,
 
     /// Attach to this running process and all its threads (may be repeated).

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use renacer_file::{Encoding, Reader};
-use renacer_otlp::{Exporter, Protocol};
+use renacer_otlp::{Config, Exporter, Protocol};
 
 use crate::cli::SendOptions;
 use crate::exit::{Ending, OWN_FAILURE, say};
@@ -15,17 +15,17 @@ const MAX_BYTES: usize = 2 * 1024 * 1024;
 pub fn send(options: SendOptions) -> anyhow::Result<Ending> {
     let (config, warnings) = setup::collector(&options.collector)?;
     warnings.iter().for_each(|warning| say(&format!("renacer: {warning}")));
-    let Some(config) = config else {
-        bail!("no collector to send to: name one with --otlp-endpoint, such as --otlp-endpoint http://localhost:4318");
-    };
-    let endpoint = config.endpoint();
-    let encoding = match config.protocol() {
-        Protocol::HttpJson => Encoding::Json,
-        Protocol::Grpc | Protocol::HttpProtobuf => Encoding::Protobuf,
+    let encoding = match config.as_ref().map(Config::protocol) {
+        Some(Protocol::HttpJson) => Encoding::Json,
+        _ => Encoding::Protobuf,
     };
     // All files are opened first: a wrong name is told before anything is sent.
     let readers =
         options.files.iter().map(|file| Reader::open(file, encoding, MAX_BYTES)).collect::<Result<Vec<_>, _>>()?;
+    let Some(config) = config else {
+        bail!("no collector to send to: name one with --otlp-endpoint, such as --otlp-endpoint http://localhost:4318");
+    };
+    let endpoint = config.endpoint();
     let mut exporter = Exporter::start(config).context("cannot start the export")?;
     let (mut read, mut skipped) = (0, 0);
     for reader in readers {

@@ -109,12 +109,9 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         say(String::from_utf8_lossy(&table).trim_end());
     }
     let run = Run { totals, delivery, outcome, unheard, endpoint, trace_id, duration: started.elapsed() };
-    let counts = run.counts();
-    if !options.quiet {
-        say(&counts.to_string());
-    } else if counts.losses.iter().any(|loss| loss.count > 0) || counts.rejected > 0 {
+    if !options.quiet || run.has_lost_spans() {
         // Losses are never silent.
-        say(&counts.to_string());
+        say(&run.counts().to_string());
     }
     Ok(run.ending())
 }
@@ -202,7 +199,7 @@ impl Run {
                 loss(self.unheard, "event dropped"),
                 loss(totals.unknown_events, "event of an unknown thread"),
                 loss(totals.orphan_returns, "call entered before the attach"),
-                loss(totals.signals_dropped, "signal event left out"),
+                loss(totals.signals_dropped, "event of a signal left out"),
                 loss(outcome.foreign_calls, "call of a foreign architecture"),
                 loss(totals.truncated, "text shortened"),
                 loss(delivery.file.parts_left_out(), "attribute left out"),
@@ -211,6 +208,13 @@ impl Run {
             trace_id: Some(self.trace_id),
             ..Counts::default()
         }
+    }
+
+    /// Whether whole spans are missing, in the file or at the collector.
+    fn has_lost_spans(&self) -> bool {
+        let collector = self.delivery.collector.as_ref().map(|finished| &finished.counts);
+        let lost = collector.map_or(0, |counts| counts.rejected + counts.lost);
+        lost + self.delivery.file.spans_lost() + self.unheard > 0
     }
 
     fn ending(&self) -> Ending {

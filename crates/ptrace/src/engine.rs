@@ -65,9 +65,7 @@ pub struct Tracer {
     threads: HashMap<Tid, Thread>,
     processes: HashMap<Pid, Process>,
     /// New tracees that stopped before their creator's event told who they are.
-    newborns: HashMap<Tid, Stopped>,
-    /// New tracees that their creator has told of, but that have not stopped yet.
-    expected: HashMap<Tid, Birth>,
+    newborns: HashMap<Tid, Newborn>,
     /// Unknown ones that ended already.
     early_ends: HashMap<Tid, Change>,
     launch: Option<Launch>,
@@ -97,6 +95,30 @@ struct Birth {
     /// Whether it is a thread of its creator's process; none when the creating call was not seen.
     is_thread: Option<bool>,
     shares_descriptors: bool,
+}
+
+/// A new tracee that waits for its creator's event.
+struct Newborn {
+    stopped: Stopped,
+    family: Family,
+}
+
+/// Where a new tracee belongs, as `/proc` had it when it first stopped.
+#[derive(Default)]
+struct Family {
+    /// Its process: itself, or another one where it is a thread.
+    process: Option<Pid>,
+    /// That process's parent.
+    parent: Option<Pid>,
+    /// The program that its parent ran, or its process where it is a thread.
+    image: Option<Image>,
+}
+
+impl Family {
+    /// The process that `tid` is a thread or a child of.
+    fn nearest(&self, tid: Tid) -> Option<Pid> {
+        self.process.filter(|&pid| pid != tid).or(self.parent)
+    }
 }
 
 /// The launched program before its exec has succeeded.
@@ -197,7 +219,6 @@ impl Tracer {
             threads: HashMap::new(),
             processes: HashMap::new(),
             newborns: HashMap::new(),
-            expected: HashMap::new(),
             early_ends: HashMap::new(),
             launch: None,
             main: None,
@@ -297,16 +318,11 @@ impl Tracer {
     fn stopped(&mut self, stopped: Stopped, stop: Stop, emit: Emit) -> Result<(), Gone> {
         let tid = stopped.tid();
         if !self.threads.contains_key(&tid) && stop != Stop::Exec {
-            return match self.expected.remove(&tid) {
-                Some(birth) => {
-                    self.born(tid, Some(birth), emit);
-                    self.go_on(stopped, 0, emit)
-                }
-                None => {
-                    self.newborns.insert(tid, stopped);
-                    Ok(())
-                }
-            };
+            let status = proc::status(tid).unwrap_or_default();
+            let mut family = Family { process: status.pid, parent: status.parent, image: None };
+            family.image = family.nearest(tid).and_then(|pid| Some(self.processes.get(&pid)?.image.clone()));
+            self.newborns.insert(tid, Newborn { stopped, family });
+            return Ok(());
         }
         match stop {
             Stop::Syscall => self.syscall(stopped, emit),
@@ -442,17 +458,15 @@ impl Tracer {
         emit(Event { at: monotonic(), tid, kind });
     }
 
-    /// `creator` is in the call that made `child`, which is traced already but may or may not have stopped.
+    /// `creator` is in the call that made `child`, which is traced already but may or may not have stopped, or even ended. It is told
+    /// of at once, while its creator's call is known.
     fn created(&mut self, creator: Tid, child: Tid, emit: Emit) {
         let birth = self.birth(creator);
-        if let Some(stopped) = self.newborns.remove(&child) {
-            self.born(child, Some(birth), emit);
-            let _ = self.go_on(stopped, 0, emit);
+        self.born(child, Some(birth), Family::default(), emit);
+        if let Some(newborn) = self.newborns.remove(&child) {
+            let _ = self.go_on(newborn.stopped, 0, emit);
         } else if let Some(change) = self.early_ends.remove(&child) {
-            self.born(child, Some(birth), emit);
             self.ended(child, change, emit);
-        } else {
-            self.expected.insert(child, birth);
         }
     }
 
@@ -475,8 +489,9 @@ impl Tracer {
         }
     }
 
-    /// A new tracee is told of. Without a birth its creator was killed before it could tell; then `/proc` knows the parent.
-    fn born(&mut self, tid: Tid, birth: Option<Birth>, emit: Emit) {
+    /// A new tracee is told of. Without a birth its creator was killed before it could tell; then what was seen when it first
+    /// stopped has to do.
+    fn born(&mut self, tid: Tid, birth: Option<Birth>, family: Family, emit: Emit) {
         let at = monotonic();
         let creator = birth.and_then(|birth| Some((birth, self.threads.get(&birth.creator)?)));
         if let Some((birth, thread)) = creator
@@ -491,18 +506,25 @@ impl Tracer {
         let name = creator.map(|(_, thread)| thread.name.clone());
         let creator_pid = creator.map(|(_, thread)| thread.pid);
         let status = proc::status(tid).unwrap_or_default();
-        let pid = status.pid.unwrap_or(tid);
-        if pid != tid && self.processes.contains_key(&pid) {
+        let pid = family.process.or(status.pid).unwrap_or(tid);
+        if pid != tid {
+            if !self.processes.contains_key(&pid) {
+                // A thread of a process that is gone already: it never ran.
+                return;
+            }
             let name = name.unwrap_or_else(|| proc::name(tid));
             self.threads.insert(tid, Thread { pid, name: name.clone(), call: None });
             let kind = EventKind::ThreadStarted { pid, creator: birth.map(|birth| birth.creator), name };
             emit(Event { at, tid, kind });
             return;
         }
-        let parent = creator_pid.or(status.parent);
+        let Family { parent: family, image: family_image, .. } = family;
+        // One whose parent is not among the tracees (any more) descends from the launched program all the same.
+        let traced = |pid: &Pid| self.processes.contains_key(pid);
+        let parent = creator_pid.or(family.filter(traced)).or(status.parent.filter(traced)).or(self.main);
         let mut image = match parent.and_then(|parent| self.processes.get(&parent)) {
             Some(process) => process.image.clone(),
-            None => proc::image(tid),
+            None => family_image.unwrap_or_else(|| proc::image(tid)),
         };
         image.vpid = status.inner_id;
         if let Some(name) = &name {
@@ -512,7 +534,8 @@ impl Tracer {
             (Some(birth), Some(pid)) => {
                 Origin::Forked { pid, tid: birth.creator, shares_descriptors: birth.shares_descriptors }
             }
-            (None, Some(pid)) => Origin::Forked { pid, tid: pid, shares_descriptors: false },
+            // No thread has the id 0: which one created it is not known.
+            (None, Some(pid)) => Origin::Forked { pid, tid: 0, shares_descriptors: false },
             (_, None) => Origin::Attached,
         };
         self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call: None });
@@ -523,11 +546,10 @@ impl Tracer {
     }
 
     fn ended(&mut self, tid: Tid, change: Change, emit: Emit) {
-        if let Some(birth) = self.expected.remove(&tid) {
-            self.born(tid, Some(birth), emit);
+        if let Some(newborn) = self.newborns.remove(&tid) {
+            // Killed while it was held: the stop that we keep is worth nothing any more.
+            self.born(tid, None, newborn.family, emit);
         }
-        // Killed while it was held: the stop that we keep is worth nothing any more.
-        self.newborns.remove(&tid);
         let at = monotonic();
         let status = match change {
             Change::Exited(code) => ExitStatus::Exited(code),
@@ -574,14 +596,13 @@ impl Tracer {
         }
         let held: Vec<Tid> = self.newborns.keys().copied().collect();
         for tid in held {
-            let status = proc::status(tid).unwrap_or_default();
-            let family = status.pid.filter(|&pid| pid != tid).or(status.parent);
+            let family = self.newborns.get(&tid).and_then(|newborn| newborn.family.nearest(tid));
             let creator_lives = family.is_some_and(|pid| self.threads.values().any(|thread| thread.pid == pid));
             if creator_lives {
                 continue;
             }
-            if let Some(stopped) = self.newborns.remove(&tid) {
-                self.born(tid, None, emit);
+            if let Some(Newborn { stopped, family }) = self.newborns.remove(&tid) {
+                self.born(tid, None, family, emit);
                 let _ = self.go_on(stopped, 0, emit);
             }
         }
