@@ -77,14 +77,12 @@ static MESSAGE_SENT: Complex = Complex {
 
 static MESSAGE_RECEIVED: Complex = Complex {
     at_entry: None,
-    at_return: Some(|copier, address, result| {
+    at_return: Some(|copier, address, _| {
         copier.word(address);
-        copier.data(address.wrapping_add(copier.abi.word_size() as u64), result.max(0) as u64);
+        copier.data(address.wrapping_add(copier.abi.word_size() as u64), copier.arguments[2]);
     }),
-    write: |out, view, address| {
-        let length = view.result.unwrap_or(0).max(0) as u64;
-        write_message(out, view, address, length, view.after);
-    },
+    // All that there was room for is shown, as strace does.
+    write: |out, view, address| write_message(out, view, address, view.arguments[2], view.after),
 };
 
 /// Flags of a semaphore operation.
