@@ -22,11 +22,12 @@ int main(void) {
     child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         raise(SIGSTOP);
-        _exit(1);
+        for (;;) pause();
     }
     waitpid(child, &status, WUNTRACED | __WALL);
     kill(child, SIGCONT);
     waitpid(child, &status, WCONTINUED);
+    kill(child, SIGKILL);
     waitpid(-1, &status, 0);
     waitpid(-1, &status, WNOHANG);
     waitpid(child, NULL, 0);
