@@ -34,6 +34,8 @@ pub(crate) async fn run(shared: Arc<Shared>, target: Arc<Target>) {
     let all = async { while workers.join_next().await.is_some() {} };
     // Those that are late are dropped with their connections; their spans are kept in the shared state.
     let _ = tokio::time::timeout_at(deadline.into(), all).await;
+    drop(workers);
+    shared.hand_back_rest();
 }
 
 async fn work(shared: Arc<Shared>, client: Client) {
@@ -138,6 +140,11 @@ impl Worker {
             // Compressed only when it is really sent, and only once.
             let bytes =
                 packed.get_or_insert_with(|| self.client.pack(content.take().map(Content::finish).unwrap_or_default()));
+            {
+                let counts = &mut self.shared.lock().counts;
+                counts.requests += 1;
+                counts.retries += u64::from(attempts > 1);
+            }
             let config = &self.shared.config;
             let left = config.batch_timeout.saturating_sub(started.elapsed());
             let answer = self.client.send(bytes.clone(), config.timeout.min(left)).await;
@@ -203,10 +210,8 @@ impl Worker {
     fn not_reached(&self, message: &str) {
         let mut state = self.shared.lock();
         state.reach = Reach::Down { next_probe: Instant::now() + PROBE_EVERY, probing: false };
-        if !std::mem::replace(&mut state.told_down, true) {
-            let endpoint = self.shared.config.endpoint();
-            state.warnings.push(format!("the collector at {endpoint} does not take spans: {message}"));
-        }
+        let endpoint = self.shared.config.endpoint();
+        state.warn_not_taken(|| format!("the collector at {endpoint} does not take spans: {message}"));
     }
 }
 

@@ -60,7 +60,6 @@ pub(crate) enum Reach {
     Up,
     /// It does not. Now and then one batch is sent to see whether that has changed.
     Down {
-        message: String,
         next_probe: Instant,
         probing: bool,
     },
@@ -75,7 +74,7 @@ pub(crate) struct State {
     open_since: Instant,
     waiting: VecDeque<(Load, Content)>,
     /// What requests under way deliver, by a number of their own.
-    pub(crate) under_way: HashMap<u64, Load>,
+    under_way: HashMap<u64, Load>,
     next_number: u64,
     /// Spans that are here and not yet delivered or handed back.
     held: usize,
@@ -86,7 +85,7 @@ pub(crate) struct State {
     pub(crate) reach: Reach,
     pub(crate) last_success: Option<Instant>,
     /// The user knows that the collector does not take spans.
-    warned: bool,
+    told_down: bool,
     pub(crate) stop_at: Option<Instant>,
     pub(crate) undelivered: Vec<Vec<Span>>,
     pub(crate) warnings: Vec<String>,
@@ -128,6 +127,16 @@ impl State {
         Some((self.keep(load), content))
     }
 
+    /// What a request under way delivers; from now on it is the caller's.
+    pub(crate) fn release(&mut self, number: u64) -> Option<Load> {
+        self.under_way.remove(&number)
+    }
+
+    /// Whether a request under way can be cut in two.
+    pub(crate) fn is_divisible(&self, number: u64) -> bool {
+        matches!(self.under_way.get(&number), Some(Load::Spans(spans)) if spans.len() > 1)
+    }
+
     pub(crate) fn has_work(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -156,7 +165,7 @@ impl State {
 
     /// Tells the user, once, that the collector does not take spans.
     pub(crate) fn warn_not_taken(&mut self, text: impl FnOnce() -> String) {
-        if !std::mem::replace(&mut self.warned, true) {
+        if !std::mem::replace(&mut self.told_down, true) {
             self.warn(text());
         }
     }
@@ -177,19 +186,13 @@ impl Shared {
             target_bytes: config.max_batch_bytes.min(crate::config::MAX_BATCH_BYTES),
             reach: Reach::Unknown,
             last_success: None,
-            warned: false,
+            told_down: false,
             stop_at: None,
             undelivered: Vec::new(),
             warnings: Vec::new(),
             counts: Counts::default(),
         };
-        Shared {
-            config,
-            state: Mutex::new(state),
-            room: Condvar::new(),
-            work: Notify::new(),
-            stopping: Notify::new(),
-        }
+        Shared { config, state: Mutex::new(state), room: Condvar::new(), work: Notify::new(), stopping: Notify::new() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -282,35 +285,48 @@ impl Shared {
         state.close();
         let mut rest: Vec<Load> = std::mem::take(&mut state.under_way).into_values().collect();
         rest.extend(std::mem::take(&mut state.waiting).into_iter().map(|(load, _)| load));
-        drop(state);
         if !rest.is_empty() {
             let endpoint = self.config.endpoint();
-            self.lock().warn_not_taken(|| format!("the collector at {endpoint} did not take the last spans in time"));
+            state.warn_not_taken(|| format!("the collector at {endpoint} did not take the last spans in time"));
         }
+        let mut count = 0;
         for load in rest {
-            self.hand_back(load);
+            count += load.count();
+            state.hand_back(load);
+        }
+        self.leave(state, count);
+    }
+
+    /// A request will not be delivered. Its spans are handed back even if the collector refused them: a person may want to
+    /// see them, and another collector may take them. Where there is nothing to hand back, they are counted.
+    pub(crate) fn give_up(&self, number: u64, refused: bool) {
+        let mut state = self.lock();
+        match state.release(number) {
+            Some(Load::Encoded(count)) if refused => {
+                state.counts.rejected += count as u64;
+                self.leave(state, count);
+            }
+            Some(load) => {
+                let count = load.count();
+                state.hand_back(load);
+                self.leave(state, count);
+            }
+            None => {}
         }
     }
 
-    /// Gives back what was not delivered.
-    pub(crate) fn hand_back(&self, load: Load) {
-        let count = load.count();
+    /// The collector took a request, but for `rejected` of its spans.
+    pub(crate) fn delivered(&self, number: u64, rejected: u64) {
         let mut state = self.lock();
-        state.hand_back(load);
-        self.release(state, count);
-    }
-
-    /// The collector took a request of `count` spans, but for `rejected`.
-    pub(crate) fn delivered(&self, count: usize, rejected: u64) {
-        let mut state = self.lock();
+        let count = state.release(number).map_or(0, |load| load.count());
         let rejected = rejected.min(count as u64);
         state.counts.delivered += count as u64 - rejected;
         state.counts.rejected += rejected;
-        self.release(state, count);
+        self.leave(state, count);
     }
 
     /// So many spans are not held any more, because something was answered or given up.
-    fn release(&self, mut state: MutexGuard<'_, State>, count: usize) {
+    fn leave(&self, mut state: MutexGuard<'_, State>, count: usize) {
         state.held = state.held.saturating_sub(count);
         state.stalled = false;
         drop(state);
@@ -318,11 +334,11 @@ impl Shared {
     }
 
     /// Remembers the collector's first complaint, and tells the user.
-    pub(crate) fn complain(&self, message: &str, text: &str) {
+    pub(crate) fn complain(&self, message: &str, text: String) {
         let mut state = self.lock();
         if state.counts.first_rejection.is_none() {
             state.counts.first_rejection = Some(message.to_owned());
-            state.warn(text.to_owned());
+            state.warn(text);
         }
     }
 }
