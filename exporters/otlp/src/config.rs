@@ -85,6 +85,9 @@ pub enum ConfigError {
     /// The endpoint is no URL that can be used.
     #[error("the endpoint {0:?} cannot be used: {1}")]
     Endpoint(String, &'static str),
+    /// The endpoint holds a user name, and likely a password: it is not repeated.
+    #[error("the endpoint cannot be used: a user name in it is not supported; use a header")]
+    User,
     /// No such protocol.
     #[error("unknown protocol {0:?}: it must be grpc, http/protobuf or http/json")]
     Protocol(String),
@@ -305,6 +308,7 @@ fn endpoint(
             given.unwrap_or(if port_of(text) == Some(4317) { Protocol::Grpc } else { Protocol::HttpProtobuf });
         return match target(text, Source::Flag, protocol, insecure) {
             Ok(uri) => Ok((uri, protocol)),
+            Err(_) if text.contains('@') => Err(ConfigError::User),
             Err(reason) => Err(ConfigError::Endpoint(text.to_owned(), reason)),
         };
     }
@@ -315,6 +319,8 @@ fn endpoint(
         let Some(text) = variables.get(name) else { continue };
         match target(&text, source, protocol, insecure) {
             Ok(uri) => return Ok((uri, protocol)),
+            // It may hold a password.
+            Err(reason) if text.contains('@') => variables.warn(&format!("{name} is ignored: {reason}")),
             Err(reason) => variables.warn(&format!("{name}={text:?} is ignored: {reason}")),
         }
     }
@@ -401,3 +407,6 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static
     value.set_sensitive(true);
     Ok((name, value))
 }
+
+#[cfg(test)]
+mod tests;

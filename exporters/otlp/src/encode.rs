@@ -157,3 +157,8 @@ impl Body {
         text.into_bytes()
     }
 }
+
+/// Encodes spans as one request, uncompressed: what [`crate::Exporter`] sends for them.
+pub fn encode_request(protocol: Protocol, limits: Limits, spans: &[Span]) -> Vec<u8> {
+    Encoder::new(protocol, limits).body(spans).finish()
+}

@@ -189,3 +189,6 @@ fn ratio(variables: &mut Variables<'_>) -> f64 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

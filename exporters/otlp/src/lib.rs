@@ -31,6 +31,7 @@ mod transport;
 mod variables;
 
 pub use config::{Compression, Config, ConfigError, Overrides, Protocol};
+pub use encode::encode_request;
 pub use exporter::{Counts, Exporter, Finished};
 pub use limits::{Limits, MAX_TEXT};
 pub use transport::Error;
@@ -40,4 +41,4 @@ pub(crate) const SCOPE_NAME: &str = "renacer";
 /// Its version.
 pub(crate) const SCOPE_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The semantic conventions that the attributes' names follow.
-pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.42.0";
+pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
