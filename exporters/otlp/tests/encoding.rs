@@ -90,7 +90,7 @@ fn text(text: &str) -> ProtoValue {
 fn every_field_arrives() {
     let args = ["a", "", "a text that does not fit inline in a Text"];
     let args = ArrayValue { values: args.iter().map(|arg| AnyValue { value: Some(text(arg)) }).collect() };
-    let schema_url = "https://opentelemetry.io/schemas/1.42.0".to_owned();
+    let schema_url = "https://opentelemetry.io/schemas/1.44.0".to_owned();
     let expected = ResourceSpans {
         resource: Some(ProtoResource { attributes: vec![pair("service.name", text("a"))], ..ProtoResource::default() }),
         scope_spans: vec![ScopeSpans {
