@@ -89,7 +89,8 @@ impl Rotel {
 
     /// What it complained of.
     pub fn errors(&self) -> Vec<String> {
-        self.process.log().lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect()
+        let is_complaint = |line: &&str| line.contains("ERROR") && !line.contains("STATUS_CODE_ERROR");
+        self.process.log().lines().filter(is_complaint).map(str::to_owned).collect()
     }
 }
 

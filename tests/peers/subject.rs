@@ -79,6 +79,8 @@ impl Subject {
         let subject = Subject::varying(["gcc", "-O1", "-c", "hello.c", "-o", "hello.o"]);
         let source = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n";
         std::fs::write(subject.file("hello.c"), source).expect("a source file");
+        // Replacing what the run before has made takes other calls than making it.
+        assert!(subject.run().status.success());
         subject
     }
 
@@ -123,7 +125,9 @@ impl Subject {
         let path = self.file("trace.otlp.jsonl");
         let own = ["--force", "-o", path.to_str().expect("a path that is text")].map(str::to_owned);
         let finished = self.trace(&[&own, options].concat());
-        assert!(!finished.stderr.contains("warning"), "{}", finished.stderr);
+        // The programs say nothing there, and Renacer only its closing line, without a loss.
+        let said = finished.stderr.trim_end();
+        assert!(said.starts_with("renacer: ") && !said.contains('\n') && !said.contains("LOST"), "{said}");
         let trace = Trace::read(&path);
         let faults = trace.faults();
         assert!(faults.is_empty(), "{} faults, such as {}\n{}", faults.len(), faults[0], finished.stderr);
@@ -133,7 +137,7 @@ impl Subject {
     /// Fails when these numbers are not strace's. Where they vary, each must be one that lies between what strace itself has
     /// counted in some runs: a call that is always lost never does, however often strace runs.
     pub fn assert_counts(&mut self, found: &Counts) {
-        let most_runs = if self.exact { 1 } else { 12 };
+        let most_runs = if self.exact { 1 } else { 100 };
         loop {
             if self.counted.len() >= if self.exact { 1 } else { 3 } {
                 let outside = self.outside(found);
