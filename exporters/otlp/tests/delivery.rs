@@ -1,0 +1,286 @@
+//! Delivery to a collector that behaves, that misbehaves, and that is not there.
+
+mod collector;
+
+use std::time::{Duration, Instant};
+
+use collector::{Answer, Collector, config, ids, numbers, spans};
+use renacer_otlp::{Config, Exporter, Finished, Overrides};
+
+const PROTOCOLS: [&str; 3] = ["grpc", "http/protobuf", "http/json"];
+/// Longer than anything here should take.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Exports so many spans, in portions as the program does.
+fn export(config: Config, count: u64, deadline: Duration) -> Finished {
+    let mut exporter = Exporter::start(config).unwrap();
+    let mut next = 0;
+    while next < count {
+        let end = count.min(next + 512);
+        exporter.push(spans(next..end));
+        next = end;
+    }
+    exporter.finish(deadline)
+}
+
+fn delivered_all(finished: &Finished, count: u64) {
+    let counts = &finished.counts;
+    assert_eq!((counts.delivered, counts.rejected, counts.handed_back, counts.lost), (count, 0, 0, 0), "{finished:?}");
+    assert_eq!(ids(&finished.undelivered), numbers(0));
+    assert_eq!(finished.warnings, [""; 0]);
+}
+
+#[test]
+fn every_span_arrives_once_in_each_protocol() {
+    for protocol in PROTOCOLS {
+        let collector = Collector::start(vec![]);
+        let finished = export(config(&collector.url(), protocol), 20_000, LONG);
+        delivered_all(&finished, 20_000);
+        assert_eq!(collector.taken(), numbers(20_000), "{protocol}");
+        let received = collector.received();
+        assert_eq!(finished.counts.requests, received.len() as u64);
+        assert_eq!(finished.counts.retries, 0);
+        for request in &received {
+            assert!(request.body.len() <= 3 << 20);
+            let (path, content_type, http2) = match protocol {
+                "grpc" => ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", "application/grpc", true),
+                "http/json" => ("/v1/traces", "application/json", false),
+                _ => ("/v1/traces", "application/x-protobuf", false),
+            };
+            assert_eq!((&*request.path, request.header("content-type"), request.http2), (path, content_type, http2));
+            assert!(request.header("user-agent").starts_with("renacer/"), "{}", request.header("user-agent"));
+        }
+    }
+}
+
+#[test]
+fn bodies_are_compressed_and_headers_are_sent() {
+    for protocol in PROTOCOLS {
+        for compression in ["gzip", "zstd"] {
+            let collector = Collector::start(vec![]);
+            let overrides = Overrides {
+                endpoint: Some(collector.url()),
+                protocol: Some(protocol.into()),
+                compression: Some(compression.into()),
+                headers: vec!["authorization=Bearer a=b".into(), "X-Tenant=blue".into()],
+                ..Overrides::default()
+            };
+            let config = Config::from_environment(&|_| None, &overrides).unwrap().0.unwrap();
+            delivered_all(&export(config, 1_000, LONG), 1_000);
+            assert_eq!(collector.taken(), numbers(1_000), "{protocol} {compression}");
+            let request = &collector.received()[0];
+            let encoding = request.header(if protocol == "grpc" { "grpc-encoding" } else { "content-encoding" });
+            assert_eq!(encoding, compression);
+            assert_eq!(request.header("authorization"), "Bearer a=b");
+            assert_eq!(request.header("x-tenant"), "blue");
+        }
+    }
+}
+
+#[test]
+fn what_may_work_later_is_repeated() {
+    let seconds = vec![("retry-after", "1".to_owned())];
+    let past = vec![("retry-after", "Thu, 01 Jan 1970 00:00:00 GMT".to_owned())];
+    // google.rpc.Status { details: [RetryInfo { retry_delay: 0 s }] }
+    let info = "Gi4KKHR5cGUuZ29vZ2xlYXBpcy5jb20vZ29vZ2xlLnJwYy5SZXRyeUluZm8SAgoA";
+    let details = vec![("grpc-status-details-bin", info.to_owned())];
+    let cases = [
+        ("http/protobuf", Answer::Http(503, seconds, vec![]), Duration::from_secs(1)),
+        ("http/protobuf", Answer::Http(429, past, vec![]), Duration::ZERO),
+        ("http/json", Answer::Http(502, vec![], b"<html>bad gateway".to_vec()), Duration::ZERO),
+        ("http/json", Answer::Http(504, vec![], vec![]), Duration::ZERO),
+        ("grpc", Answer::Grpc(14, "data%20refused: queue is full", vec![]), Duration::ZERO),
+        ("grpc", Answer::Grpc(1, "", vec![]), Duration::ZERO),
+        ("grpc", Answer::Grpc(8, "quota", details), Duration::ZERO),
+    ];
+    for (protocol, answer, at_least) in cases {
+        let collector = Collector::start(vec![answer.clone()]);
+        let started = Instant::now();
+        let finished = export(config(&collector.url(), protocol), 10, LONG);
+        delivered_all(&finished, 10);
+        assert_eq!((finished.counts.requests, finished.counts.retries), (2, 1), "{answer:?}");
+        assert_eq!(collector.taken(), numbers(10), "{answer:?}");
+        assert!(started.elapsed() >= at_least, "{answer:?}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_not_repeated_and_handed_back() {
+    let json = vec![("content-type", "application/json".to_owned())];
+    let protobuf = vec![("content-type", "application/x-protobuf".to_owned())];
+    let cases = [
+        (
+            "http/protobuf",
+            Answer::Http(400, protobuf, b"\x12\x07bad ids".to_vec()),
+            "HTTP status 400 Bad Request: bad ids",
+        ),
+        ("http/json", Answer::Http(400, json, b"{\"message\":\"no\"}".to_vec()), "HTTP status 400 Bad Request: no"),
+        ("http/json", Answer::Http(401, vec![], vec![]), "HTTP status 401 Unauthorized"),
+        (
+            "http/protobuf",
+            Answer::Http(500, vec![], b"oh\x1b[2J".to_vec()),
+            "HTTP status 500 Internal Server Error: oh [2J",
+        ),
+        ("grpc", Answer::Grpc(3, "bad%0Aid", vec![]), "gRPC status INVALID_ARGUMENT: bad id"),
+        ("grpc", Answer::Grpc(8, "quota used up", vec![]), "gRPC status RESOURCE_EXHAUSTED: quota used up"),
+        ("grpc", Answer::Http(404, vec![], vec![]), "HTTP status 404 Not Found"),
+    ];
+    for (protocol, answer, message) in cases {
+        let collector = Collector::always(answer);
+        let finished = export(config(&collector.url(), protocol), 10, LONG);
+        assert_eq!(collector.received().len(), 1, "{message}");
+        let counts = &finished.counts;
+        assert_eq!((counts.delivered, counts.rejected, counts.handed_back, counts.lost), (0, 0, 10, 0), "{message}");
+        assert_eq!(counts.first_rejection.as_deref(), Some(message));
+        assert_eq!(ids(&finished.undelivered), numbers(10));
+        assert_eq!(finished.warnings.len(), 1, "{:?}", finished.warnings);
+        assert!(finished.warnings[0].contains(message), "{:?}", finished.warnings);
+    }
+}
+
+#[test]
+fn partial_success_is_counted_and_told_once() {
+    for protocol in PROTOCOLS {
+        let collector = Collector::always(Answer::Partial(3, "too old"));
+        let mut config = config(&collector.url(), protocol);
+        config.max_batch_spans = 10;
+        let finished = export(config, 20, LONG);
+        assert_eq!(collector.received().len(), 2);
+        assert_eq!(
+            (finished.counts.delivered, finished.counts.rejected, finished.counts.retries),
+            (14, 6, 0),
+            "{protocol}"
+        );
+        assert_eq!(finished.counts.first_rejection.as_deref(), Some("too old"));
+        assert_eq!(finished.warnings.len(), 1, "{:?}", finished.warnings);
+        assert_eq!(ids(&finished.undelivered), numbers(0));
+    }
+}
+
+#[test]
+fn what_is_too_large_is_halved_until_it_is_not() {
+    for protocol in PROTOCOLS {
+        let collector = Collector::always(Answer::AtMost(70));
+        let finished = export(config(&collector.url(), protocol), 1_000, LONG);
+        delivered_all(&finished, 1_000);
+        assert_eq!(collector.taken(), numbers(1_000), "{protocol}");
+    }
+    // One span alone cannot be halved.
+    let collector = Collector::always(Answer::Http(413, vec![], vec![]));
+    let finished = export(config(&collector.url(), "http/protobuf"), 3, LONG);
+    assert_eq!((finished.counts.handed_back, finished.counts.requests), (3, 5));
+    assert_eq!(ids(&finished.undelivered), numbers(3));
+}
+
+#[test]
+fn a_collector_that_is_not_there_gets_one_warning_and_all_spans_come_back() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for protocol in PROTOCOLS {
+        let url = format!("http://127.0.0.1:{port}");
+        let finished = export(config(&url, protocol), 50_000, LONG);
+        assert_eq!((finished.counts.delivered, finished.counts.handed_back), (0, 50_000), "{protocol}");
+        assert_eq!(ids(&finished.undelivered), numbers(50_000));
+        assert_eq!(finished.warnings.len(), 1, "{:?}", finished.warnings);
+        assert!(finished.warnings[0].contains(&url), "{:?}", finished.warnings);
+        assert!(finished.warnings[0].to_lowercase().contains("connection refused"), "{:?}", finished.warnings);
+        // Nobody was asked for each batch.
+        assert!(finished.counts.requests < 20, "{:?}", finished.counts);
+    }
+}
+
+#[test]
+fn a_collector_that_never_answers_holds_nobody_up() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let collector = Collector::always(Answer::Hang);
+        let started = Instant::now();
+        let mut exporter = Exporter::start(config(&collector.url(), protocol)).unwrap();
+        // Far more than the exporter keeps: pushing would wait for ever.
+        for portion in 0..60 {
+            exporter.push(spans(portion * 512..(portion + 1) * 512));
+        }
+        let before = exporter.take_undelivered();
+        assert!(!before.is_empty());
+        let mut finished = exporter.finish(Duration::from_millis(300));
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        finished.undelivered.extend(before);
+        assert_eq!((finished.counts.delivered, finished.counts.handed_back, finished.counts.lost), (0, 60 * 512, 0));
+        assert_eq!(ids(&finished.undelivered), numbers(60 * 512));
+        assert_eq!(finished.warnings.len(), 1, "{:?}", finished.warnings);
+    }
+}
+
+#[test]
+fn a_collector_that_is_busy_for_ever_is_given_up_at_the_deadline() {
+    let collector = Collector::always(Answer::Http(503, vec![], vec![]));
+    let started = Instant::now();
+    let finished = export(config(&collector.url(), "http/protobuf"), 100, Duration::from_millis(500));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(ids(&finished.undelivered), numbers(100));
+    assert_eq!(finished.warnings.len(), 1, "{:?}", finished.warnings);
+}
+
+#[test]
+fn few_spans_are_sent_when_they_have_waited_long_enough() {
+    let collector = Collector::start(vec![]);
+    let mut config = config(&collector.url(), "http/protobuf");
+    config.schedule_delay = Duration::from_millis(50);
+    let mut exporter = Exporter::start(config).unwrap();
+    assert_eq!(exporter.due(), None);
+    exporter.push(spans(0..3));
+    let due = exporter.due().unwrap();
+    exporter.tick(due - Duration::from_millis(1));
+    assert_eq!(exporter.due(), Some(due));
+    exporter.tick(due);
+    assert_eq!(exporter.due(), None);
+    while exporter.counts().delivered < 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(collector.taken(), numbers(3));
+    delivered_all(&exporter.finish(LONG), 3);
+}
+
+#[test]
+fn requests_that_are_encoded_already_go_as_they_are() {
+    use prost::Message;
+    // What one exporter has sent, another sends again.
+    for protocol in PROTOCOLS {
+        let first = Collector::start(vec![]);
+        delivered_all(&export(config(&first.url(), protocol), 5, LONG), 5);
+        let body = first.received()[0].body.clone();
+        if protocol != "http/json" {
+            opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest::decode(&*body).unwrap();
+        }
+        let second = Collector::start(vec![Answer::Http(503, vec![], vec![])]);
+        let mut exporter = Exporter::start(config(&second.url(), protocol)).unwrap();
+        exporter.push_encoded(body.clone(), 5);
+        let finished = exporter.finish(LONG);
+        assert_eq!((finished.counts.delivered, finished.counts.retries), (5, 1), "{protocol}");
+        assert_eq!(second.received()[1].body, body);
+
+        let refusing = Collector::always(Answer::Http(400, vec![], b"no".to_vec()));
+        let mut exporter = Exporter::start(config(&refusing.url(), protocol)).unwrap();
+        exporter.push_encoded(body.clone(), 5);
+        let finished = exporter.finish(LONG);
+        assert_eq!((finished.counts.delivered, finished.counts.rejected, finished.counts.handed_back), (0, 5, 0));
+        assert_eq!(finished.counts.first_rejection.as_deref(), Some("HTTP status 400 Bad Request: no"));
+    }
+}
+
+#[test]
+fn an_endless_or_senseless_answer_does_no_harm() {
+    let megabytes = vec![b'x'; 6 << 20];
+    for (protocol, answer, delivered) in [
+        ("http/protobuf", Answer::Http(200, vec![], megabytes.clone()), 5),
+        ("http/json", Answer::Http(200, vec![], b"\xff{]".to_vec()), 5),
+        ("http/protobuf", Answer::Http(200, vec![], b"\x0a\xff\xff\xff".to_vec()), 5),
+        ("http/protobuf", Answer::Http(400, vec![], megabytes), 0),
+    ] {
+        let collector = Collector::always(answer);
+        let finished = export(config(&collector.url(), protocol), 5, LONG);
+        assert_eq!((finished.counts.delivered, finished.counts.handed_back), (delivered, 5 - delivered));
+        assert_eq!(finished.counts.requests, 1);
+        for warning in &finished.warnings {
+            assert!(warning.len() < 1000, "{}", warning.len());
+        }
+    }
+}
