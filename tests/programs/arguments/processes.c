@@ -19,14 +19,19 @@ int main(void) {
     if (child == 0) _exit(0);
     waitid(P_PID, child, &info, WEXITED | WNOWAIT);
     waitid(P_ALL, 0, &info, WEXITED);
+    int running[2];
+    char byte = 0;
+    pipe(running);
     child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         raise(SIGSTOP);
+        write(running[1], &byte, 1);
         for (;;) pause();
     }
     waitpid(child, &status, WUNTRACED | __WALL);
     kill(child, SIGCONT);
     waitpid(child, &status, WCONTINUED);
+    read(running[0], &byte, 1);
     kill(child, SIGKILL);
     waitpid(-1, &status, 0);
     waitpid(-1, &status, WNOHANG);
