@@ -25,8 +25,8 @@ const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 #[test]
 fn endpoints_of_variables() {
     use Protocol::{Grpc, HttpJson, HttpProtobuf};
-    let table: [(&[(&str, &str)], &str, Protocol); 16] = [
-        (&[(GENERAL, "http://c:1")], "http://c:1/v1/traces", HttpProtobuf),
+    let table = [
+        (&[(GENERAL, "http://c:1")][..], "http://c:1/v1/traces", HttpProtobuf),
         (&[(GENERAL, "http://c:1/")], "http://c:1/v1/traces", HttpProtobuf),
         (&[(GENERAL, "http://c:1/otlp/")], "http://c:1/otlp/v1/traces", HttpProtobuf),
         (&[(GENERAL, " https://c ")], "https://c/v1/traces", HttpProtobuf),

@@ -23,7 +23,7 @@ pub(crate) enum Answer {
     TooLarge(String),
     /// It will never work.
     Refused(String),
-    /// Nobody is there.
+    /// Nobody is there, or the connection broke before there was an answer.
     NotConnected(String),
     /// No answer in time.
     TimedOut(String),

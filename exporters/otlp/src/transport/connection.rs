@@ -24,12 +24,7 @@ pub(super) enum Connection {
 impl Connection {
     pub(super) async fn open(config: &Config, tls: Option<Arc<ClientConfig>>) -> Result<Self, String> {
         let host = config.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let default = match (config.protocol, tls.is_some()) {
-            (Protocol::Grpc, _) => 4317,
-            (_, true) => 443,
-            (_, false) => 80,
-        };
-        let port = config.uri.port_u16().unwrap_or(default);
+        let port = config.uri.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
         let stream = TcpStream::connect((host, port)).await.map_err(|error| format!("{host}:{port}: {error}"))?;
         // A request is written in few large pieces: waiting for more gains nothing and costs 40 ms.
         let _ = stream.set_nodelay(true);

@@ -116,11 +116,13 @@ fn compress(body: Vec<u8>, compression: Compression) -> Vec<u8> {
 pub(crate) struct Client {
     target: Arc<Target>,
     connection: Option<Connection>,
+    /// Something that speaks the protocol has answered.
+    answered: bool,
 }
 
 impl Client {
     pub(crate) fn new(target: Arc<Target>) -> Self {
-        Client { target, connection: None }
+        Client { target, connection: None, answered: false }
     }
 
     /// What is sent for an encoded request.
@@ -132,9 +134,10 @@ impl Client {
     pub(crate) async fn send(&mut self, body: Bytes, timeout: Duration) -> Answer {
         // Whoever waits too long cannot use the connection again: the answer may still come.
         let connection = self.connection.take();
-        match tokio::time::timeout(timeout, exchange(&self.target, connection, body)).await {
+        match tokio::time::timeout(timeout, exchange(&self.target, connection, body, self.answered)).await {
             Ok((answer, connection)) => {
                 self.connection = connection;
+                self.answered |= self.connection.is_some();
                 answer
             }
             Err(_) => Answer::TimedOut(format!("no answer within {timeout:?}")),
@@ -142,7 +145,14 @@ impl Client {
     }
 }
 
-async fn exchange(target: &Target, connection: Option<Connection>, body: Bytes) -> (Answer, Option<Connection>) {
+/// One request on a connection that is kept or made; what can be kept comes back. A connection that breaks before anything
+/// was ever `answered` likely leads to something that is no collector, or not one for this protocol.
+async fn exchange(
+    target: &Target,
+    connection: Option<Connection>,
+    body: Bytes,
+    answered: bool,
+) -> (Answer, Option<Connection>) {
     let mut kept = None;
     if let Some(mut connection) = connection
         && connection.is_usable().await
@@ -163,7 +173,14 @@ async fn exchange(target: &Target, connection: Option<Connection>, body: Bytes) 
     };
     let response = match connection.send(request).await {
         Ok(response) => response,
-        Err(error) => return (Answer::Retry { message: connection::describe(&error), after: None }, None),
+        Err(error) if answered => {
+            return (Answer::Retry { message: connection::describe(&error), after: None }, None);
+        }
+        Err(error) => {
+            let protocol = if target.config.protocol == Protocol::Grpc { "gRPC" } else { "HTTP/1.1" };
+            let message = format!("{} (does it speak {protocol} there?)", connection::describe(&error));
+            return (Answer::NotConnected(message), None);
+        }
     };
     let (parts, body) = response.into_parts();
     let collected = match Limited::new(body, MAX_ANSWER).collect().await {

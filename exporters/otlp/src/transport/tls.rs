@@ -1,5 +1,6 @@
 //! TLS: whom to trust and what to present.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,7 +61,8 @@ pub(super) fn client_config(config: &Config) -> Result<ClientConfig, Error> {
     let mut client = match (&config.client_certificate, &config.client_key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(chain), Some(key)) => {
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
+            let bytes = fs::read(key).map_err(|error| unreadable(key, &error))?;
+            let key = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| unreadable(key, &error))?;
             builder.with_client_auth_cert(certificates(chain)?, key).map_err(tls)?
         }
         _ => return Err(Error::HalfClient),
@@ -70,8 +72,9 @@ pub(super) fn client_config(config: &Config) -> Result<ClientConfig, Error> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.map_err(|error| unreadable(path, &error))?;
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let certificates = certificates.map_err(|error| unreadable(path, &error))?;
     if certificates.is_empty() {
         return Err(Error::Certificate { path: path.to_owned(), reason: "it holds no certificate".into() });
     }
