@@ -141,11 +141,12 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Mute
         tokio::spawn(async move {
             match tls {
                 None => serve(stream, state).await,
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => serve(stream, state).await,
-                    // A client that does not trust us, or whom we do not trust.
-                    Err(_) => {}
-                },
+                // Failing: a client that does not trust us, or whom we do not trust.
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, state).await;
+                    }
+                }
             }
         });
     }
