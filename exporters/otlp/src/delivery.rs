@@ -20,6 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const PATIENCE_AT_FIRST: Duration = Duration::from_secs(1);
 /// How often a collector that does not take spans is tried again.
 const PROBE_EVERY: Duration = Duration::from_secs(3);
+/// A collector that wants to be left alone for longer is tried again nevertheless.
+const LONGEST_REST: Duration = Duration::from_secs(600);
 /// A collector that takes less than this at a time is not adapted to.
 const SMALLEST_TARGET: usize = 4096;
 
@@ -177,7 +179,7 @@ impl Worker {
             let late = started.elapsed() + wait >= config.batch_timeout;
             if mode == Mode::Probe || (lost && !others_succeed) || late || attempts >= MAX_ATTEMPTS {
                 if !others_succeed {
-                    self.not_reached(&message);
+                    self.not_reached(&message, after);
                 }
                 return Outcome::NotDelivered;
             }
@@ -207,9 +209,11 @@ impl Worker {
         }
     }
 
-    fn not_reached(&self, message: &str) {
+    /// `after`: the collector has said how long it wants to be left alone.
+    fn not_reached(&self, message: &str, after: Option<Duration>) {
         let mut state = self.shared.lock();
-        state.reach = Reach::Down { next_probe: Instant::now() + PROBE_EVERY, probing: false };
+        let pause = after.unwrap_or_default().clamp(PROBE_EVERY, LONGEST_REST);
+        state.reach = Reach::Down { next_probe: Instant::now() + pause, probing: false };
         let endpoint = self.shared.config.endpoint();
         state.warn_not_taken(|| format!("the collector at {endpoint} does not take spans: {message}"));
     }

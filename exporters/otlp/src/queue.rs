@@ -13,6 +13,8 @@ use crate::exporter::Counts;
 
 /// How long spans wait for room while the collector answers nothing at all: the traced program waits with them.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// While requests are under way, their outcome is asked for this often: spans that come back belong into a file soon.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Most warnings that are kept until they are fetched.
 const MAX_WARNINGS: usize = 16;
 
@@ -240,24 +242,33 @@ impl Shared {
         }
     }
 
-    /// Adds a request as it is, waiting for room.
+    /// Adds a request as it is, waiting for room: every request under way is answered or given up in its time.
     pub(crate) fn add_encoded(&self, request: Vec<u8>, spans: usize) {
         let mut guard = self.lock();
         if guard.close() {
             self.work.notify_one();
         }
         let full = |state: &mut State| state.is_full(spans, &self.config);
-        guard = self.room.wait_while(guard, full).unwrap_or_else(PoisonError::into_inner);
+        let time = self.config.batch_timeout.saturating_mul(2);
+        guard = self.room.wait_timeout_while(guard, time, full).unwrap_or_else(PoisonError::into_inner).0;
+        if guard.is_full(spans, &self.config) {
+            return guard.hand_back(Load::Encoded(spans));
+        }
         guard.held += spans;
         guard.waiting.push_back((Load::Encoded(spans), Content::Encoded(request)));
         drop(guard);
         self.work.notify_one();
     }
 
-    /// When the open batch has waited long enough.
+    /// When the open batch has waited long enough, or there may be something to fetch.
     pub(crate) fn due(&self) -> Option<Instant> {
         let state = self.lock();
-        (!state.open.is_empty()).then(|| state.open_since + self.config.schedule_delay)
+        if !state.undelivered.is_empty() || !state.warnings.is_empty() {
+            return Some(Instant::now());
+        }
+        let open = (!state.open.is_empty()).then(|| state.open_since + self.config.schedule_delay);
+        let under_way = (state.held > state.open.len()).then(|| Instant::now() + LOOK_EVERY);
+        open.into_iter().chain(under_way).min()
     }
 
     /// Closes the open batch if its first span has waited long enough.
