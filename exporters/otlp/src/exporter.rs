@@ -84,7 +84,8 @@ impl Exporter {
         self.shared.add_encoded(request, spans);
     }
 
-    /// When [`Exporter::tick`] has something to send; none while nothing waits for it.
+    /// When [`Exporter::tick`] has something to send or there may be undelivered spans or warnings to fetch; none while
+    /// nothing is here.
     pub fn due(&self) -> Option<Instant> {
         self.shared.due()
     }
