@@ -69,7 +69,9 @@ fn again(lines: &mut Lines, tid: i32, at: u64, text: &str, out: &mut String) {
         let (arguments, result) = text.rsplit_once("= ").unwrap();
         let arguments = arguments.trim_end().strip_suffix(')').unwrap();
         let unfinished = arguments.strip_suffix(" <unfinished ...>");
-        let argument = Argument { name: "all", text: unfinished.unwrap_or(arguments).into() };
+        // clone's arguments have names in the text, the first one being this.
+        let all = unfinished.unwrap_or(arguments);
+        let argument = Argument { name: "child_stack", text: all.strip_prefix("child_stack=").unwrap_or(all).into() };
         let decoded = Decoded {
             name: name.to_owned().into(),
             arguments: if arguments.is_empty() { Vec::new() } else { vec![argument] },

@@ -19,21 +19,26 @@ int main(void) {
     if (child == 0) _exit(0);
     waitid(P_PID, child, &info, WEXITED | WNOWAIT);
     waitid(P_ALL, 0, &info, WEXITED);
-    int running[2];
+    // The child waits to be told to end, and SIGCHLD stays out of the way: each call happens the same way in every run.
+    int end[2];
     char byte = 0;
-    pipe(running);
+    sigset_t chld;
+    pipe(end);
+    sigemptyset(&chld);
+    sigaddset(&chld, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &chld, NULL);
     child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (child == 0) {
         raise(SIGSTOP);
-        write(running[1], &byte, 1);
-        for (;;) pause();
+        read(end[0], &byte, 1);
+        _exit(1);
     }
     waitpid(child, &status, WUNTRACED | __WALL);
     kill(child, SIGCONT);
     waitpid(child, &status, WCONTINUED);
-    read(running[0], &byte, 1);
-    kill(child, SIGKILL);
+    write(end[1], &byte, 1);
     waitpid(-1, &status, 0);
+    sigprocmask(SIG_UNBLOCK, &chld, NULL);
     waitpid(-1, &status, WNOHANG);
     waitpid(child, NULL, 0);
     waitid(P_PGID, 1, NULL, WSTOPPED);
