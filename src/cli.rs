@@ -25,7 +25,7 @@ pub enum Verb {
     /// Run a program, or attach to running ones, and trace every system call.
     Trace(Box<TraceOptions>),
     /// Deliver spans from local files to a collector.
-    Send(SendOptions),
+    Send(Box<SendOptions>),
     /// Print a script that completes Renacer's options in a shell.
     Completions {
         /// The shell.

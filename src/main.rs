@@ -23,7 +23,7 @@ fn main() {
     };
     let ending = match cli.verb {
         Verb::Trace(options) => trace::trace(*options),
-        Verb::Send(options) => send::send(options),
+        Verb::Send(options) => send::send(&options),
         Verb::Completions { shell } => cli::completions(shell),
         Verb::Man => cli::manual(),
     };

@@ -12,7 +12,7 @@ use crate::setup;
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// Runs the whole verb. Spans keep their ids, so what is sent twice is recognisably the same.
-pub fn send(options: SendOptions) -> anyhow::Result<Ending> {
+pub fn send(options: &SendOptions) -> anyhow::Result<Ending> {
     let (config, warnings) = setup::collector(&options.collector)?;
     warnings.iter().for_each(|warning| say(&format!("renacer: {warning}")));
     let encoding = match config.as_ref().map(Config::protocol) {

@@ -38,8 +38,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let text = text_target(&options)?;
     let named = options.output.as_deref().map(|path| create(path, options.force)).transpose()?;
 
-    let capture =
-        capture::Options { string_limit: options.string_limit as usize, capture_data: options.capture_data };
+    let capture = capture::Options { string_limit: options.string_limit as usize, capture_data: options.capture_data };
     let engine = renacer_ptrace::Options { follow: !options.no_follow, capture };
     let tracer = match options.command.split_first() {
         Some((program, arguments)) => {

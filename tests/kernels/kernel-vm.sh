@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs a command on another real kernel: Debian's, emulated by qemu-system, with busybox and strace inside. It is up in a few seconds.
 # usage: kernel-vm.sh [-a aarch64|x86_64] [-t SECONDS] [FILE...] -- COMMAND
-#   Each FILE is at /work/NAME inside. Prints the console; exits with COMMAND's status.
-#   Needs root and apt, for the packages, which are kept in ${VM_DIR:-target/kernel-vm}.
+#   Each FILE is at /work/NAME inside. Prints the console; exits with COMMAND's status, 124 if it did not end in time.
+#   Needs root and apt, for the packages, which are kept in ${VM_DIR:-target/kernel-vm}; exits with 77 if they cannot be had.
 set -eu
 arch=aarch64 limit=120
 while getopts a:t: option; do
@@ -33,11 +33,12 @@ cd "$packages"
 if [ ! -e ready ]; then
     rm -rf x base ./*.deb
     dpkg --add-architecture $debian
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends $emulator seabios cpio >/dev/null
+    missing() { echo "kernel-vm.sh: apt-get cannot bring $*" >&2; exit 77; }
+    apt-get update -qq || missing "its lists: no network?"
+    apt-get install -y -qq --no-install-recommends $emulator seabios cpio >/dev/null || missing "$emulator"
     kernel=$(apt-cache depends linux-image-$debian:$debian | awk '/Depends: linux-image/{print $2; exit}')
     apt-get download -qq "${kernel%:*}:$debian" busybox-static:$debian strace:$debian libunwind8:$debian libc6:$debian \
-        liblzma5:$debian libgcc-s1:$debian 2>/dev/null
+        liblzma5:$debian libgcc-s1:$debian 2>/dev/null || missing "$kernel and what goes with it"
     for package in *.deb; do dpkg -x "$package" x; done
     rm -f ./*.deb
     mkdir -p base/{bin,proc,sys,dev,tmp,work,lib,lib64,usr/bin,usr/lib}

@@ -22,7 +22,9 @@ pub enum AttachError {
     #[error("cannot attach to {0}: that is Renacer itself")]
     Ourselves(Pid),
     /// Another tracer has it.
-    #[error("cannot attach to {pid}: process {tracer} ({name}) traces it already, and a process can have one tracer only")]
+    #[error(
+        "cannot attach to {pid}: process {tracer} ({name}) traces it already, and a process can have one tracer only"
+    )]
     TracedAlready {
         /// The process.
         pid: Pid,

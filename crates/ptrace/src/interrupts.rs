@@ -79,9 +79,7 @@ impl Interrupts {
     pub fn take(&self) -> Option<Interrupt> {
         match self.shared.pending.swap(0, Ordering::AcqRel) {
             0 => None,
-            signal => {
-                Some(Interrupt { signal, from_terminal: self.shared.from_terminal.load(Ordering::Acquire) })
-            }
+            signal => Some(Interrupt { signal, from_terminal: self.shared.from_terminal.load(Ordering::Acquire) }),
         }
     }
 }

@@ -110,9 +110,9 @@ pub fn fork(command: &Command, mask: Mask) -> Result<Child, LaunchError> {
     });
     let user = match &command.user {
         None => None,
-        Some(name) => Some(
-            process::user(&c_string(name)?)?.ok_or_else(|| LaunchError::NoSuchUser(PathBuf::from(name)))?,
-        ),
+        Some(name) => {
+            Some(process::user(&c_string(name)?)?.ok_or_else(|| LaunchError::NoSuchUser(PathBuf::from(name)))?)
+        }
     };
     let prepared = Prepared::new(
         c_string(path.as_os_str())?,
@@ -168,7 +168,9 @@ pub fn explain_exec(path: &Path, errno: i32) -> LaunchError {
              run a script as `sh SCRIPT`"
             .to_string(),
         libc::EACCES if path.is_dir() => "it is a folder".to_string(),
-        libc::EACCES => "permission denied; is it executable (`chmod +x`), and is its file system not mounted noexec?".to_string(),
+        libc::EACCES => {
+            "permission denied; is it executable (`chmod +x`), and is its file system not mounted noexec?".to_string()
+        }
         _ => io::Error::from_raw_os_error(errno).to_string(),
     };
     LaunchError::NotRunnable { path: path.into(), reason }

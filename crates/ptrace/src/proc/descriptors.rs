@@ -20,16 +20,17 @@ pub fn open(pid: Pid) -> Vec<OpenDescriptor> {
             let inode = std::str::from_utf8(bytes)
                 .ok()
                 .and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
-            let target = match inode {
-                Some(inode) => {
-                    let sockets = sockets.get_or_insert_with(|| Sockets::of(pid));
-                    DescriptorTarget::Socket(sockets.take(inode).unwrap_or_else(|| Peer {
-                        name: Some(format!("socket:[{inode}]").into()),
-                        ..Peer::default()
-                    }))
-                }
-                None => DescriptorTarget::Path(bytes.to_vec()),
-            };
+            let target =
+                match inode {
+                    Some(inode) => {
+                        let sockets = sockets.get_or_insert_with(|| Sockets::of(pid));
+                        DescriptorTarget::Socket(sockets.take(inode).unwrap_or_else(|| Peer {
+                            name: Some(format!("socket:[{inode}]").into()),
+                            ..Peer::default()
+                        }))
+                    }
+                    None => DescriptorTarget::Path(bytes.to_vec()),
+                };
             Some(OpenDescriptor { number, target, close_on_exec: closes_on_exec(pid, number) })
         })
         .collect();

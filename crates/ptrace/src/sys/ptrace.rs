@@ -5,8 +5,7 @@ use std::io;
 use super::check;
 
 /// Stops of interest: system calls marked with 0x80, exec, and new processes and threads, which are traced from their start.
-pub const FOLLOW: i32 =
-    libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEVFORK | libc::PTRACE_O_TRACECLONE;
+pub const FOLLOW: i32 = libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEVFORK | libc::PTRACE_O_TRACECLONE;
 /// What every tracee gets.
 pub const ALWAYS: i32 = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACEEXEC;
 /// The tracee dies with the tracer.
@@ -127,9 +126,7 @@ pub fn syscall_info(tid: i32) -> io::Result<SyscallInfo> {
     let mut raw = RawInfo::default();
     // SAFETY: the kernel writes at most the given number of bytes to `raw`, whose layout is the kernel's; every bit
     // pattern is a valid RawInfo.
-    check(unsafe {
-        libc::ptrace(PTRACE_GET_SYSCALL_INFO, tid, size_of::<RawInfo>(), &raw mut raw)
-    })?;
+    check(unsafe { libc::ptrace(PTRACE_GET_SYSCALL_INFO, tid, size_of::<RawInfo>(), &raw mut raw) })?;
     let w = &raw.words;
     Ok(match raw.op {
         PTRACE_SYSCALL_INFO_ENTRY | PTRACE_SYSCALL_INFO_SECCOMP => SyscallInfo::Entry {
@@ -139,9 +136,7 @@ pub fn syscall_info(tid: i32) -> io::Result<SyscallInfo> {
             instruction_pointer: raw.instruction_pointer,
             stack_pointer: raw.stack_pointer,
         },
-        PTRACE_SYSCALL_INFO_EXIT => {
-            SyscallInfo::Exit { value: w[0] as i64, is_error: w[1].to_ne_bytes()[0] != 0 }
-        }
+        PTRACE_SYSCALL_INFO_EXIT => SyscallInfo::Exit { value: w[0] as i64, is_error: w[1].to_ne_bytes()[0] != 0 },
         _ => SyscallInfo::None,
     })
 }
