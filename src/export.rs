@@ -111,7 +111,7 @@ impl Targets {
     fn warn(&self, warnings: &[String]) {
         if !self.quiet {
             for warning in warnings {
-                say(&format!("renacer: {warning}"));
+                say(&format!("renacer: {warning}; what it does not take goes to the local file"));
             }
         }
     }
