@@ -26,6 +26,7 @@ fn assert_sound(name: &str, arguments: &[&str]) -> Option<(Finished, Trace)> {
     let trace = Trace::read(&spans);
     let faults = trace.faults();
     assert!(faults.is_empty(), "{} faults, such as\n{}", faults.len(), faults[..faults.len().min(5)].join("\n"));
+    assert_eq!(trace.losses(), Vec::<String>::new());
     Some((with, trace))
 }
 

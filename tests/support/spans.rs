@@ -150,6 +150,28 @@ impl Trace {
         faults
     }
 
+    /// What Renacer itself says of what is missing: its counts on the first process's span must be those of the file.
+    pub fn losses(&self) -> Vec<String> {
+        let mut totals = self.spans.iter().filter(|span| span.attributes.contains_key("renacer.calls"));
+        let Some(total) = totals.next() else { return vec!["no span has the counts of the run".to_owned()] };
+        let calls = self.of(Kind::Call).count() as i64;
+        let unfinished = self.of(Kind::Call).filter(|call| call.attributes.contains_key("syscall.unfinished")).count();
+        let expected = [("renacer.calls", calls), ("renacer.calls.unfinished", unfinished as i64)];
+        let counted = total.attributes.iter().filter(|(key, _)| {
+            key.starts_with("renacer.")
+                && !expected.iter().any(|(known, _)| known == key)
+                && *key != "renacer.signals.dropped"
+        });
+        let mut losses: Vec<String> = counted.map(|(key, value)| format!("{key} = {value}")).collect();
+        for (key, expected) in expected {
+            if total.int(key).unwrap_or(0) != expected {
+                losses.push(format!("{key} is {:?}, the file has {expected}", total.int(key)));
+            }
+        }
+        losses.extend(totals.map(|span| format!("the counts stand twice: {span:?}")));
+        losses
+    }
+
     /// A thread makes one call at a time.
     fn add_overlaps(&self, faults: &mut Vec<String>) {
         let mut threads: HashMap<i64, Vec<&Span>> = HashMap::new();
