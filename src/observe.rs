@@ -12,7 +12,7 @@ use renacer_text::{Lines, Summary};
 use crate::export::Output;
 
 /// Events are left to gather for this long, so that the stages wake each other seldom.
-const LINGER: Duration = Duration::from_millis(20);
+const LINGER: Duration = Duration::from_millis(50);
 /// Spans are handed on in portions of this many.
 const PORTION: usize = 512;
 

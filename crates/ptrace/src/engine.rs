@@ -86,6 +86,14 @@ struct Thread {
 struct Process {
     image: Image,
     memory: Method,
+    /// Its children may live in another pid namespace than itself, or it lives in another one than we do.
+    makes_namespaces: bool,
+}
+
+impl Process {
+    fn new(image: Image) -> Process {
+        Process { makes_namespaces: image.vpid.is_some(), image, memory: Method::default() }
+    }
 }
 
 /// A new thread or process, as its creator's call describes it.
@@ -95,6 +103,8 @@ struct Birth {
     /// Whether it is a thread of its creator's process; none when the creating call was not seen.
     is_thread: Option<bool>,
     shares_descriptors: bool,
+    /// It has another parent than its creator, or is the first of a pid namespace.
+    is_special: bool,
 }
 
 /// A new tracee that waits for its creator's event.
@@ -160,7 +170,7 @@ impl Tracer {
             ..proc::image(pid)
         };
         tracer.threads.insert(pid, Thread { pid, name: image.name.clone(), call: None });
-        tracer.processes.insert(pid, Process { image: image.clone(), memory: Method::default() });
+        tracer.processes.insert(pid, Process::new(image.clone()));
         let started = ProcessStarted {
             pid,
             parent_pid: Some(std::process::id() as Pid),
@@ -190,7 +200,7 @@ impl Tracer {
             }
             let image = proc::image(pid);
             let at = monotonic();
-            tracer.processes.insert(pid, Process { image: image.clone(), memory: Method::default() });
+            tracer.processes.insert(pid, Process::new(image.clone()));
             let started = ProcessStarted {
                 pid,
                 parent_pid: proc::status(pid).and_then(|status| status.parent).filter(|&parent| parent != 0),
@@ -391,6 +401,9 @@ impl Tracer {
                     }
                     None => renacer_events::Memory::new(),
                 };
+                if call.as_ref().is_some_and(|entry| arch::role(entry.abi, entry.number) == Some(Role::Namespace)) {
+                    process.makes_namespaces = true;
+                }
                 if let Some(name) = renamed {
                     thread.name.clone_from(&name);
                     emit(Event { at, tid, kind: EventKind::Renamed(name) });
@@ -443,17 +456,18 @@ impl Tracer {
         // The kernel has given the process's id to the thread that called exec, and ended all others.
         let caller = self.threads.remove(&former);
         self.threads.retain(|_, thread| thread.pid != tid);
-        let mut image = proc::image(tid);
-        if image.cgroup.is_none() || image.working_directory.is_none() {
-            // Not permitted to look: what was known still holds, since exec changes neither.
-            if let Some(process) = self.processes.get(&tid) {
-                image.cgroup = image.cgroup.or_else(|| process.image.cgroup.clone());
-                image.working_directory = image.working_directory.or_else(|| process.image.working_directory.clone());
-            }
+        let before = self.processes.get(&tid).map(|process| &process.image);
+        let mut image = proc::image_after_exec(tid, before);
+        if let (None, Some(before)) = (&image.working_directory, before) {
+            // Not permitted to look: what was known still holds, since exec does not change it.
+            image.working_directory.clone_from(&before.working_directory);
         }
         let call = caller.and_then(|thread| thread.call);
         self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call });
-        self.processes.insert(tid, Process { image: image.clone(), memory: Method::default() });
+        let makes_namespaces = self.processes.get(&tid).is_some_and(|process| process.makes_namespaces);
+        let mut process = Process::new(image.clone());
+        process.makes_namespaces |= makes_namespaces;
+        self.processes.insert(tid, process);
         let kind = EventKind::ImageReplaced { former_tid: former, image: Box::new(image) };
         emit(Event { at: monotonic(), tid, kind });
     }
@@ -479,13 +493,14 @@ impl Tracer {
                 let bytes = entry.memory.get(entry.arguments[0], 8)?;
                 Some(u64::from_ne_bytes(bytes.try_into().ok()?))
             }
-            Role::Exec | Role::Prctl => None,
+            Role::Exec | Role::Prctl | Role::Namespace => None,
         });
         let has = |flag: i32| flags.map(|flags| flags & flag as u64 != 0);
         Birth {
             creator,
             is_thread: has(libc::CLONE_THREAD),
             shares_descriptors: has(libc::CLONE_FILES).unwrap_or(false),
+            is_special: has(libc::CLONE_NEWPID | libc::CLONE_PARENT).unwrap_or(true),
         }
     }
 
@@ -505,7 +520,16 @@ impl Tracer {
         }
         let name = creator.map(|(_, thread)| thread.name.clone());
         let creator_pid = creator.map(|(_, thread)| thread.pid);
-        let status = proc::status(tid).unwrap_or_default();
+        // The new process of a known one needs no look: it costs as much as several calls, at each fork.
+        let ordinary = creator.is_some_and(|(birth, thread)| {
+            let known = self.processes.get(&thread.pid).is_some_and(|process| !process.makes_namespaces);
+            known && birth.is_thread == Some(false) && !birth.is_special
+        });
+        let status = if ordinary {
+            proc::Status { pid: Some(tid), parent: creator.map(|(_, thread)| thread.pid), ..Default::default() }
+        } else {
+            proc::status(tid).unwrap_or_default()
+        };
         let pid = family.process.or(status.pid).unwrap_or(tid);
         if pid != tid {
             if !self.processes.contains_key(&pid) {
@@ -539,7 +563,7 @@ impl Tracer {
             (_, None) => Origin::Attached,
         };
         self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call: None });
-        self.processes.insert(tid, Process { image: image.clone(), memory: Method::default() });
+        self.processes.insert(tid, Process::new(image.clone()));
         let started =
             ProcessStarted { pid: tid, parent_pid: status.parent.or(parent), origin, image, descriptors: Vec::new() };
         emit(Event { at, tid, kind: EventKind::ProcessStarted(Box::new(started)) });

@@ -28,6 +28,8 @@ pub enum Role {
     Clone3,
     /// prctl, which may rename the thread.
     Prctl,
+    /// unshare, setns: children may get another pid namespace.
+    Namespace,
 }
 
 /// The part that a call plays for the tracer; none for most calls.
@@ -39,6 +41,7 @@ pub fn role(abi: Abi, number: u64) -> Option<Role> {
         (Abi::X86_64 | Abi::X32, 56) | (Abi::I386, 120) | (Abi::Aarch64, 220) => Clone,
         (_, 435) => Clone3,
         (Abi::X86_64 | Abi::X32, 157) | (Abi::I386, 172) | (Abi::Aarch64, 167) => Prctl,
+        (Abi::X86_64 | Abi::X32, 272 | 308) | (Abi::I386, 310 | 346) | (Abi::Aarch64, 97 | 268) => Namespace,
         _ => return None,
     })
 }
@@ -58,6 +61,7 @@ mod tests {
                     "clone" => Some(Role::Clone),
                     "clone3" => Some(Role::Clone3),
                     "prctl" => Some(Role::Prctl),
+                    "unshare" | "setns" => Some(Role::Namespace),
                     _ => None,
                 };
                 assert_eq!(role(abi, number), expected, "{abi:?} {number} {name}");

@@ -4,7 +4,8 @@ pub mod descriptors;
 mod sockets;
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -25,11 +26,16 @@ pub struct Status {
     pub tracer: Option<Pid>,
     /// The state's letter: R, S, D, T, t, Z.
     pub state: Option<char>,
+    /// The thread's own name.
+    pub name: Option<String>,
 }
 
 /// Reads `/proc/TID/status`.
 pub fn status(tid: Tid) -> Option<Status> {
-    Some(parse_status(&fs::read(format!("/proc/{tid}/status")).ok()?))
+    // It is read at each exec, while the tracee waits: one read into a buffer that is large enough.
+    let mut buffer = [0; 4096];
+    let count = File::open(format!("/proc/{tid}/status")).ok()?.read(&mut buffer).ok()?;
+    Some(parse_status(&buffer[..count]))
 }
 
 fn parse_status(text: &[u8]) -> Status {
@@ -39,6 +45,8 @@ fn parse_status(text: &[u8]) -> Status {
         let mut words = value.split_whitespace();
         let number = |word: Option<&str>| word.and_then(|word| word.parse().ok());
         match key {
+            // The kernel escapes a name's newlines here; the rest of such a name is in `/proc/TID/comm`.
+            "Name" => status.name = Some(value.strip_prefix('\t').unwrap_or(value).to_owned()),
             "Tgid" => status.pid = number(words.next()),
             "PPid" => status.parent = number(words.next()),
             "TracerPid" => status.tracer = number(words.next()),
@@ -55,17 +63,26 @@ fn parse_status(text: &[u8]) -> Status {
     status
 }
 
+/// The program that a process runs after an exec. Its control group is that of before.
+pub fn image_after_exec(pid: Pid, before: Option<&Image>) -> Image {
+    Image { cgroup: before.and_then(|before| before.cgroup.clone()), ..image_but_cgroup(pid) }
+}
+
 /// The program that a process runs.
 pub fn image(pid: Pid) -> Image {
+    Image { cgroup: fs::read_to_string(format!("/proc/{pid}/cgroup")).ok(), ..image_but_cgroup(pid) }
+}
+
+fn image_but_cgroup(pid: Pid) -> Image {
     let status = status(pid).unwrap_or_default();
     Image {
         executable: link(pid, "exe"),
         command_args: fs::read(format!("/proc/{pid}/cmdline")).map(|bytes| split_arguments(&bytes)).unwrap_or_default(),
         working_directory: link(pid, "cwd"),
-        name: name(pid),
+        name: status.name.filter(|name| !name.contains('\\')).unwrap_or_else(|| self::name(pid)),
         vpid: status.inner_id,
         user_id: status.user_id,
-        cgroup: fs::read_to_string(format!("/proc/{pid}/cgroup")).ok(),
+        cgroup: None,
     }
 }
 
@@ -120,6 +137,7 @@ mod tests {
             inner_id: Some(1),
             tracer: Some(5),
             state: Some('T'),
+            name: Some("x".into()),
         };
         assert_eq!(status, expected);
     }
