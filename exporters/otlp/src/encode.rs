@@ -162,3 +162,64 @@ impl Body {
 pub fn encode_request(protocol: Protocol, limits: Limits, spans: &[Span]) -> Vec<u8> {
     Encoder::new(protocol, limits).body(spans).finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use renacer_events::{Attribute, SpanId, SpanKind, Status, TraceId};
+
+    use super::*;
+
+    fn span(resource: &Arc<Resource>, id: u64, name: &str) -> Span {
+        Span {
+            trace_id: TraceId([7; 16]),
+            span_id: SpanId(id.to_be_bytes()),
+            parent_id: None,
+            trace_state: None,
+            parent_is_remote: false,
+            kind: SpanKind::Call,
+            name: name.into(),
+            start: id,
+            end: id + 1,
+            attributes: Vec::new(),
+            dropped_attributes: 0,
+            events: Vec::new(),
+            dropped_events: 0,
+            links: Vec::new(),
+            status: Status::Unset,
+            resource: resource.clone(),
+        }
+    }
+
+    fn resource(name: String) -> Arc<Resource> {
+        Arc::new(Resource { attributes: vec![Attribute::new("service.name", name)] })
+    }
+
+    const PROTOCOLS: [Protocol; 3] = [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson];
+
+    #[test]
+    fn no_request_is_longer_than_its_announced_length_nor_much_shorter() {
+        for protocol in PROTOCOLS {
+            for (processes, size) in [(1, 0), (1, 20_000), (3, 5), (400, 200)] {
+                let resources: Vec<_> = (0..processes).map(|id| resource(format!("{id:size$}"))).collect();
+                let spans: Vec<_> = (0..1000).map(|id| span(&resources[id % processes], id as u64, "read")).collect();
+                let body = Encoder::new(protocol, Limits::default()).body(&spans);
+                let (announced, real) = (body.len(), body.finish().len());
+                assert!((real..=real + 32 + 256 * processes).contains(&announced), "{announced} for {real}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_never_gets_anothers_resource() {
+        for protocol in PROTOCOLS {
+            let mut encoder = Encoder::new(protocol, Limits::default());
+            // More processes than are remembered, whose memory is used again and again.
+            for round in 0..3 * KEPT_RESOURCES {
+                let spans = [0, 1, 0].map(|part| span(&resource(format!("{round}.{part}")), 1, "read"));
+                let fresh = encode_request(protocol, Limits::default(), &spans);
+                assert!(encoder.body(&spans).finish() == fresh, "{round}");
+                assert!(encoder.resources.len() <= KEPT_RESOURCES + 2);
+            }
+        }
+    }
+}

@@ -193,6 +193,82 @@ fn lengths_of_every_size_are_written_right() {
 }
 
 #[test]
+fn attributes_events_and_links_of_every_length_arrive() {
+    let mut span = span(&resource("a"), 1);
+    let limits = Limits { attributes: usize::MAX, ..Limits::default() };
+    // Around each border where a key, a text or both need a byte more.
+    let mut expected = Vec::new();
+    span.attributes.clear();
+    for key in (1..135).map(|size| "k".repeat(size)) {
+        for size in [0, 1, 122_usize.saturating_sub(key.len()), 123_usize.saturating_sub(key.len()), 127, 128] {
+            span.attributes.push(Attribute { key: key.clone().into(), value: Value::from("v".repeat(size)) });
+            expected.push(pair(&key, text(&"v".repeat(size))));
+        }
+        span.attributes.push(Attribute { key: key.clone().into(), value: Value::Bool(true) });
+        expected.push(pair(&key, ProtoValue::BoolValue(true)));
+    }
+    for number in (0..64).flat_map(|bit| [1_i64 << bit, (1_i64 << bit).wrapping_sub(1), -(1_i64 << (bit % 63))]) {
+        for key in ["k", &"k".repeat(115), &"k".repeat(120)] {
+            span.attributes.push(Attribute { key: key.to_owned().into(), value: Value::Int(number) });
+            expected.push(pair(key, ProtoValue::IntValue(number)));
+        }
+    }
+    let sizes = [0, 80, 127, 128, 129, 16_000, 16_370, 16_384, 20_000, 200 * 16_384];
+    // As many texts as it takes, none longer than is allowed.
+    let texts = |size: usize| vec![Attribute::new("t", vec!["x".repeat(size % 16_384).into(); 1 + size / 16_384])];
+    span.events = sizes.map(|size| SpanEvent { name: "e", at: 1, attributes: texts(size) }).into();
+    let link = span.links[0].clone();
+    span.links = sizes.map(|size| Link { attributes: texts(size), ..link.clone() }).into();
+    let decoded = only_span(decode(&[span], limits));
+    assert!(decoded.attributes == expected);
+    let arrived = |attributes: &[KeyValue]| match attributes {
+        [KeyValue { value: Some(AnyValue { value: Some(ProtoValue::ArrayValue(array)) }), .. }] => {
+            let length = |value: &AnyValue| match &value.value {
+                Some(ProtoValue::StringValue(text)) => text.len(),
+                other => panic!("{other:?}"),
+            };
+            array.values.iter().map(length).collect::<Vec<_>>()
+        }
+        other => panic!("{} attributes", other.len()),
+    };
+    for (at, size) in sizes.into_iter().enumerate() {
+        let expected = vec![size % 16_384; 1 + size / 16_384];
+        assert_eq!(arrived(&decoded.events[at].attributes), expected);
+        assert_eq!(arrived(&decoded.links[at].attributes), expected);
+    }
+}
+
+#[test]
+fn every_character_arrives_everywhere_in_both_forms() {
+    let mut hostile = String::new();
+    for character in (0..0x300).chain([0x2028, 0x2029, 0xfeff, 0xffff, 0x10000, 0x10_ffff]).filter_map(char::from_u32) {
+        hostile.extend(['a', character, character]);
+    }
+    let resource = Arc::new(Resource {
+        attributes: vec![Attribute { key: hostile.clone().into(), value: Value::from(hostile.as_str()) }],
+    });
+    let mut span = span(&resource, 1);
+    span.name = hostile.as_str().into();
+    span.status = Status::Error(hostile.as_str().into());
+    span.trace_state = Some(hostile.as_str().into());
+    span.attributes = resource.attributes.clone();
+    span.attributes.push(Attribute::new("texts", vec![hostile.as_str().into(), "".into(), hostile.as_str().into()]));
+    span.events[0].attributes = resource.attributes.clone();
+    span.links[0].attributes = resource.attributes.clone();
+    let request = decode(&[span.clone()], Limits::default());
+    let json = encode_request(Protocol::HttpJson, Limits::default(), &[span]);
+    assert!(serde_json::from_slice::<ExportTraceServiceRequest>(&json).unwrap() == request);
+    let expected = [pair(&hostile, text(&hostile))];
+    assert!(request.resource_spans[0].resource.as_ref().unwrap().attributes == expected);
+    let decoded = only_span(request);
+    assert_eq!([&decoded.name, &decoded.trace_state, &decoded.status.unwrap().message], [&hostile; 3]);
+    assert!(decoded.attributes[..1] == expected);
+    let array = [&*hostile, "", &hostile].map(|entry| AnyValue { value: Some(text(entry)) });
+    assert!(decoded.attributes[1] == pair("texts", ProtoValue::ArrayValue(ArrayValue { values: array.into() })));
+    assert!(decoded.events[0].attributes == expected && decoded.links[0].attributes == expected);
+}
+
+#[test]
 fn limits_are_kept_and_what_is_left_out_is_counted() {
     let limits =
         Limits { value_length: 3, attributes: 4, events: 1, links: 1, event_attributes: 1, link_attributes: 0 };
@@ -252,10 +328,18 @@ fn json_says_the_same_as_protobuf() {
     spans[1].status = Status::Unset;
     spans[2].parent_is_remote = true;
     spans[3].parent_id = None;
-    let limits = Limits { attributes: 6, ..Limits::default() };
-    let json = encode_request(Protocol::HttpJson, limits, &spans);
-    let read: ExportTraceServiceRequest = serde_json::from_slice(&json).unwrap();
-    assert_eq!(read, decode(&spans, limits));
+    let event = spans[0].events[0].clone();
+    spans[0].events.extend([event.clone(), event]);
+    let link = spans[0].links[0].clone();
+    spans[0].links.push(link);
+    let none = Limits { value_length: 0, attributes: 0, events: 0, links: 0, event_attributes: 0, link_attributes: 0 };
+    let few = Limits { value_length: 5, attributes: 6, events: 2, links: 1, event_attributes: 0, link_attributes: 1 };
+    for limits in [Limits::default(), none, few] {
+        let json = encode_request(Protocol::HttpJson, limits, &spans);
+        let read: ExportTraceServiceRequest = serde_json::from_slice(&json).unwrap();
+        assert_eq!(read, decode(&spans, limits));
+    }
+    let json = encode_request(Protocol::HttpJson, Limits::default(), &spans);
     let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let span = value.pointer("/resourceSpans/0/scopeSpans/0/spans/0").unwrap();
     assert_eq!(span["traceId"], "07070707070707070707070707070707");
