@@ -102,10 +102,6 @@ fn array_len(texts: &[renacer_events::Text], length: usize) -> usize {
 /// is one byte. Half of the encoder's time goes here. Tells whether it was one.
 fn short_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute, length: usize) -> bool {
     let key = attribute.key.as_bytes();
-    // Longer than any short attribute; keeps the sums below from overflowing a byte.
-    if key.len() > 120 {
-        return false;
-    }
     let tag = (field << 3 | BYTES) as u8;
     match &attribute.value {
         Value::Text(text) => {

@@ -330,10 +330,11 @@ fn json_says_the_same_as_protobuf() {
     spans[3].parent_id = None;
     let event = spans[0].events[0].clone();
     spans[0].events.extend([event.clone(), event]);
+    spans[0].events[0].attributes.insert(0, Attribute::new("long", "longer than allowed"));
     let link = spans[0].links[0].clone();
     spans[0].links.push(link);
     let none = Limits { value_length: 0, attributes: 0, events: 0, links: 0, event_attributes: 0, link_attributes: 0 };
-    let few = Limits { value_length: 5, attributes: 6, events: 2, links: 1, event_attributes: 0, link_attributes: 1 };
+    let few = Limits { value_length: 3, attributes: 6, events: 2, links: 1, event_attributes: 1, link_attributes: 1 };
     for limits in [Limits::default(), none, few] {
         let json = encode_request(Protocol::HttpJson, limits, &spans);
         let read: ExportTraceServiceRequest = serde_json::from_slice(&json).unwrap();
