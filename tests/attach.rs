@@ -86,11 +86,19 @@ fn busy_threads_50_times() {
     let mut target = start_busy(&counters);
     for round in 0..50 {
         let tracer = attach(&target, &spans);
-        // Some calls of every thread are seen before it ends.
         let before = busy_counters(&counters).0;
         wait_until("every thread to go on while traced", || {
             busy_counters(&counters).0.iter().zip(before).all(|(now, before)| *now > before)
         });
+        if round % 10 == 0 {
+            // A thread may have counted before its first stop. The first thread only waits.
+            let workers = target.tasks().into_iter().filter(|&task| task != target.pid());
+            let marks: Vec<_> = workers.map(|tid| format!(r#""linux.tid","value":{{"intValue":"{tid}"}}"#)).collect();
+            wait_until("a call of every thread in the file", || {
+                let text = std::fs::read_to_string(&spans).unwrap_or_default();
+                marks.iter().all(|mark| text.contains(mark))
+            });
+        }
         detach(tracer, &target);
         let before = busy_counters(&counters).0;
         wait_until("every thread to go on when let go", || {
