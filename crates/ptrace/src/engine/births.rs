@@ -61,7 +61,10 @@ impl Tracer {
         self.born(child, Some(birth), Family::default(), emit);
         if let Some(newborn) = self.newborns.remove(&child) {
             let _ = self.go_on(newborn.stopped, 0, emit);
-        } else if let Some(change) = self.early_ends.remove(&child) {
+        } else if let Some(change) = self.early_ends.remove(&child)
+            // One of that id is there: the end was that of an earlier bearer, whose creator never told of it.
+            && proc::status(child).is_none()
+        {
             self.ended(child, change, emit);
         }
     }
