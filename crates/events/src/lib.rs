@@ -13,6 +13,7 @@ mod queue;
 mod resource;
 mod signal;
 mod span;
+mod stack;
 
 pub use assemble::{Assembler, Options, Sink, Totals};
 pub use call::{Argument, Call, Decode, Decoded, Errno, Peer, RawCall};
@@ -26,6 +27,9 @@ pub use queue::{Closed, Receiver, Sender, channel};
 pub use resource::ResourceOptions;
 pub use signal::{signal_code_name, signal_name};
 pub use span::{Attribute, Link, Resource, Span, SpanContext, SpanEvent, SpanId, SpanKind, Status, TraceId, Value};
+pub use stack::{
+    Caller, Frame, FrameKind, Machine, ModuleId, ReadMemory, Registers, Source, Stack, StackEnd, StackWalker,
+};
 
 /// Text that is short most of the time: up to 24 bytes are stored without an allocation.
 pub use compact_str::CompactString as Text;
