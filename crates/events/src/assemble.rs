@@ -30,8 +30,8 @@ use crate::escape::shorten;
 use crate::ids::SpanIds;
 use crate::resource::{ImageFacts, resource};
 use crate::{
-    Abi, Attribute, Call, Decode, Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted, RawCall,
-    Return, Signal, Span, Text, Tid,
+    Abi, Attribute, Call, Caller, Decode, Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted,
+    RawCall, Return, Signal, Span, Text, Tid,
 };
 
 /// The kernel's ERESTART_RESTARTBLOCK, negative: the call goes on as `restart_syscall`.
@@ -164,7 +164,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             Origin::Attached => (started.parent_pid, None),
             Origin::Launched => (None, None),
         };
-        let link = creator.and_then(|creator| creator.call.as_ref()).map(|call| call.id);
+        let creating = creator.and_then(|creator| creator.call.as_ref());
+        let link = creating.map(|call| call.id);
+        let creator = creating.and_then(|call| call.caller.stack.clone());
         let parent = [parent_pid, started.parent_pid.filter(|_| started.origin != Origin::Launched)]
             .into_iter()
             .flatten()
@@ -185,7 +187,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         };
         self.processes.insert(pid, process);
         let name = self.comm(&started.image.name);
-        self.threads.insert(tid, Thread::new(pid, name));
+        self.threads.insert(tid, Thread { creator, ..Thread::new(pid, name) });
         self.decoder.process_started(started);
     }
 
@@ -205,7 +207,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             self.totals.unknown_events += 1;
             return;
         };
-        let link = creator.and_then(|tid| self.threads.get(&tid)?.call.as_ref()).map(|call| call.id);
+        let creating = creator.and_then(|tid| self.threads.get(&tid)?.call.as_ref());
+        let link = creating.map(|call| call.id);
+        let creator = creating.and_then(|call| call.caller.stack.clone());
         if !process.threaded {
             process.threaded = true;
             // From here on, the thread that was alone has a span as well.
@@ -216,13 +220,13 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             }
         }
         process.tids.push(tid);
-        let mut thread = Thread::new(pid, name);
+        let mut thread = Thread { creator, ..Thread::new(pid, name) };
         thread.span = Some(ThreadSpan::new(OpenSpan::new(self.ids.next(), at, link), tid));
         self.threads.insert(tid, thread);
         self.totals.threads += 1;
     }
 
-    fn entered(&mut self, tid: Tid, at: u64, entry: Box<Entry>) {
+    fn entered(&mut self, tid: Tid, at: u64, mut entry: Box<Entry>) {
         self.end_call(tid, at, None, false);
         let Some(thread) = self.threads.get_mut(&tid) else {
             self.totals.unknown_events += 1;
@@ -242,7 +246,8 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let interrupted = thread.interrupted.take();
         let link = interrupted.filter(|_| is_restart(&entry));
         let parent = thread.span.as_ref().map_or(process.image.open.id, |span| span.open.id);
-        thread.call = Some(OpenCall { id: self.ids.next(), parent, link, tid, start: at, entry });
+        let caller = Caller { stack: entry.stack.take(), creator: thread.creator.clone() };
+        thread.call = Some(OpenCall { id: self.ids.next(), parent, link, tid, start: at, entry, caller });
     }
 
     fn returned(&mut self, tid: Tid, at: u64, returned: &Return) {
@@ -273,6 +278,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             number: open.entry.number,
             result,
             decoded,
+            caller: open.caller,
         };
         if result == Some(RESTART_BLOCK) {
             thread.interrupted = Some(open.id);
@@ -358,6 +364,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             self.sink.superseded(at, pid, former_tid);
         }
         let former_name = std::mem::replace(&mut thread.name, name);
+        thread.creator = None;
         process.tids = vec![pid];
         let call = thread.call.as_ref().map(|call| call.id);
         let first = std::mem::take(&mut process.awaits_exec) && !std::mem::take(&mut process.threaded);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::{Abi, Entry, ExitStatus, Memory, Pid, ProcessStarted, Return, Text, Tid};
+use crate::{Abi, Caller, Entry, ExitStatus, Memory, Pid, ProcessStarted, Return, Text, Tid};
 
 /// One system call of one thread.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Call {
     pub result: Option<i64>,
     /// Name, arguments and what else could be understood.
     pub decoded: Decoded,
+    /// The code that made it.
+    pub caller: Caller,
 }
 
 /// A raw call, as the decoder gets it.

@@ -1,8 +1,9 @@
 //! An event: one observation of the tracer, in the order in which the kernel reported it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::Memory;
+use crate::{Memory, Stack};
 
 /// A process (thread group) id, as the tracer sees it.
 pub type Pid = i32;
@@ -190,6 +191,8 @@ pub struct Entry {
     pub stack_pointer: u64,
     /// What the arguments point to, as far as it carries data into the call.
     pub memory: Memory,
+    /// The thread's call stack, where stacks are walked.
+    pub stack: Option<Arc<Stack>>,
 }
 
 /// A system call's return.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::Text;
+use crate::{Caller, Text};
 
 /// A trace id; never all zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,8 +48,10 @@ pub struct Span {
     pub start: u64,
     /// End, nanoseconds since the epoch; at least `start + 1`.
     pub end: u64,
-    /// Attributes in the order in which they shall stand. Keys are unique.
+    /// Attributes in the order in which they shall stand, but for those of `caller`. Keys are unique.
     pub attributes: Vec<Attribute>,
+    /// The code that made the call; its attributes stand behind the others.
+    pub caller: Caller,
     /// Attributes left out because of a limit.
     pub dropped_attributes: u32,
     /// Events, in order of time.
@@ -62,6 +64,18 @@ pub struct Span {
     pub status: Status,
     /// What produced it: one per process, shared by its spans.
     pub resource: Arc<Resource>,
+}
+
+impl Span {
+    /// All attributes in order, those of the caller too; waits until they are known.
+    pub fn all_attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().chain(self.caller.attributes())
+    }
+
+    /// How many attributes there are in all.
+    pub fn attribute_count(&self) -> usize {
+        self.attributes.len() + self.caller.attributes().len()
+    }
 }
 
 /// What sort of thing a span stands for. All are of OpenTelemetry's kind INTERNAL.

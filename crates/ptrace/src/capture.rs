@@ -1,15 +1,9 @@
 //! Copies what a call's arguments point to, while the tracee waits: each thing once, and only in the direction that carries data.
 
-use renacer_events::{Abi, Entry, Memory};
+use renacer_events::{Abi, Entry, Memory, ReadMemory};
 
 use crate::decode::indirect;
 use crate::decode::spec::{Kind, Resolved, resolved};
-
-/// Access to a tracee's memory.
-pub trait ReadMemory {
-    /// Reads up to `buffer.len()` bytes at `address`. Returns how many could be read before the first unreadable page, 0 if none.
-    fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize;
-}
 
 /// What to copy.
 #[derive(Clone, Copy, Debug)]

@@ -5,13 +5,17 @@
 //! tracee does not wait for that either.
 
 mod births;
+mod stacks;
 
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use renacer_events::{Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted, Return, Signal, Tid};
+use renacer_events::{
+    Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted, ReadMemory, Return, Signal, StackWalker,
+    Tid,
+};
 
 use self::births::Newborn;
 use crate::arch::{self, Role};
@@ -71,6 +75,7 @@ pub struct Tracer {
     newborns: HashMap<Tid, Newborn>,
     /// Unknown ones that ended already.
     early_ends: HashMap<Tid, Change>,
+    stacks: Option<Box<dyn StackWalker>>,
     launch: Option<Launch>,
     main: Option<Pid>,
     /// Told before anything else.
@@ -198,6 +203,7 @@ impl Tracer {
             processes: HashMap::new(),
             newborns: HashMap::new(),
             early_ends: HashMap::new(),
+            stacks: None,
             launch: None,
             main: None,
             first_events: Vec::new(),
@@ -215,6 +221,12 @@ impl Tracer {
             Report::Stopped(stopped, _) => stopped.resume(0).map_err(|Gone| io::ErrorKind::BrokenPipe.into()),
             Report::Ended(..) => Err(io::ErrorKind::BrokenPipe.into()),
         }
+    }
+
+    /// Walks the stack at each call's entry from here on. To be called before [`Tracer::run`].
+    pub fn walk_stacks(&mut self, mut walker: Box<dyn StackWalker>) {
+        self.processes.keys().for_each(|&pid| walker.started(pid, None));
+        self.stacks = Some(walker);
     }
 
     /// The launched program's process id.
@@ -347,9 +359,16 @@ impl Tracer {
                     self.outcome.foreign_calls += 1;
                     return self.go_on(stopped, 0, emit);
                 };
-                let memory =
+                let copied =
                     capture::at_entry(abi, number, &arguments, stack_pointer, &self.options.capture, &mut memory);
-                let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory };
+                let stack = match &mut self.stacks {
+                    Some(walker) if self.launch.is_none() => match stopped.registers()? {
+                        Some(registers) => walker.walk(thread.pid, tid, &registers, &mut memory),
+                        None => None,
+                    },
+                    _ => None,
+                };
+                let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory: copied, stack };
                 thread.call = Some(Box::new(entry.clone()));
                 (monotonic(), EventKind::Entered(Box::new(entry)))
             }
@@ -361,6 +380,9 @@ impl Tracer {
                     Some(entry) => {
                         if !is_error && arch::role(entry.abi, entry.number) == Some(Role::Prctl) {
                             renamed = new_name(entry, &mut memory);
+                        }
+                        if let Some(walker) = self.stacks.as_deref_mut().filter(|_| !is_error) {
+                            stacks::remapped(walker, thread.pid, entry, value);
                         }
                         capture::at_return(entry, value, is_error, &self.options.capture, &mut memory)
                     }
@@ -433,8 +455,18 @@ impl Tracer {
         let mut process = Process::new(image.clone());
         process.makes_namespaces |= makes_namespaces;
         self.processes.insert(tid, process);
+        if let Some(walker) = &mut self.stacks {
+            walker.image_replaced(tid);
+        }
         let kind = EventKind::ImageReplaced { former_tid: former, image: Box::new(image) };
         emit(Event { at: monotonic(), tid, kind });
+    }
+
+    fn forget_process(&mut self, pid: Pid) {
+        self.processes.remove(&pid);
+        if let Some(walker) = &mut self.stacks {
+            walker.exited(pid);
+        }
     }
 
     fn ended(&mut self, tid: Tid, change: Change, emit: Emit) {
@@ -459,7 +491,7 @@ impl Tracer {
                     self.outcome.status = Some(status);
                 }
                 if thread.pid == tid {
-                    self.processes.remove(&tid);
+                    self.forget_process(tid);
                 }
                 if !launching {
                     emit(Event { at, tid, kind: EventKind::ThreadExited(status) });
@@ -470,7 +502,7 @@ impl Tracer {
             }
             None if self.processes.contains_key(&tid) => {
                 // The first thread of a process whose threads were forgotten; its end is the process's.
-                self.processes.remove(&tid);
+                self.forget_process(tid);
                 emit(Event { at, tid, kind: EventKind::ProcessExited(status) });
             }
             None => {
@@ -482,7 +514,7 @@ impl Tracer {
 }
 
 /// prctl(PR_SET_NAME, pointer): up to 15 bytes and a NUL.
-fn new_name(entry: &Entry, memory: &mut impl capture::ReadMemory) -> Option<String> {
+fn new_name(entry: &Entry, memory: &mut impl ReadMemory) -> Option<String> {
     if entry.arguments[0] as i32 != libc::PR_SET_NAME {
         return None;
     }

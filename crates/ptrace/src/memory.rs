@@ -6,7 +6,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use crate::capture::ReadMemory;
+use renacer_events::ReadMemory;
+
 use crate::sys::memory::vm_read;
 use crate::tracee::Stopped;
 

@@ -7,11 +7,11 @@
 use std::io;
 use std::marker::PhantomData;
 
-use renacer_events::Tid;
+use renacer_events::{Registers, Tid};
 
 pub use crate::sys::process::Change;
 pub use crate::sys::ptrace::SyscallInfo;
-use crate::sys::{process, ptrace};
+use crate::sys::{process, ptrace, registers};
 
 /// The tracee is not there any more (ESRCH): killed, or taken down by another thread's exec or exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,11 @@ impl Stopped {
     /// The event's message: the new thread's id, or after exec the id that the thread had before.
     pub fn event_message(&self) -> Result<u64, Gone> {
         gone(ptrace::event_message(self.tid))
+    }
+
+    /// Its registers; none for an instruction set whose stacks are not walked.
+    pub fn registers(&self) -> Result<Option<Registers>, Gone> {
+        gone(registers::registers(self.tid))
     }
 
     /// One word of its memory.

@@ -72,9 +72,10 @@ fn span_within(out: &mut Vec<u8>, span: &Span, budget: usize) -> u64 {
     number(out, span.end);
     out.push(b'"');
     let mut dropped = 0;
-    if !span.attributes.is_empty() {
+    let attributes = span.attribute_count();
+    if attributes > 0 {
         out.extend_from_slice(b",\"attributes\":[");
-        dropped += span.attributes.len() - list(out, &span.attributes, end.saturating_sub(out.len()), attribute);
+        dropped += attributes - list(out, span.all_attributes(), end.saturating_sub(out.len()), attribute);
         out.push(b']');
     }
     dropped_count(out, "droppedAttributesCount", u64::from(span.dropped_attributes) + dropped as u64);
@@ -107,7 +108,12 @@ fn span_within(out: &mut Vec<u8>, span: &Span, budget: usize) -> u64 {
 }
 
 /// Appends items with commas between them as long as they fit into `budget` bytes. Returns how many did.
-fn list<T>(out: &mut Vec<u8>, items: &[T], budget: usize, item: fn(&mut Vec<u8>, &T)) -> usize {
+fn list<'a, T: 'a>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = &'a T>,
+    budget: usize,
+    item: fn(&mut Vec<u8>, &T),
+) -> usize {
     let end = out.len().saturating_add(budget);
     let mut kept = 0;
     for each in items {

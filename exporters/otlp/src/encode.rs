@@ -182,6 +182,7 @@ mod tests {
             end: id + 1,
             attributes: Vec::new(),
             dropped_attributes: 0,
+            caller: renacer_events::Caller::default(),
             events: Vec::new(),
             dropped_events: 0,
             links: Vec::new(),

@@ -55,8 +55,8 @@ fn list<T>(out: &mut String, items: impl Iterator<Item = T>, mut write: impl FnM
     out.push(']');
 }
 
-fn attributes(out: &mut String, attributes: &[Attribute], limit: usize, length: usize) {
-    list(out, attributes.iter().take(limit), |out, attribute| {
+fn attributes<'a>(out: &mut String, attributes: impl IntoIterator<Item = &'a Attribute>, limit: usize, length: usize) {
+    list(out, attributes.into_iter().take(limit), |out, attribute| {
         out.push_str("{\"key\":");
         string(out, cut(&attribute.key, MAX_TEXT));
         out.push_str(",\"value\":{");
@@ -113,8 +113,8 @@ pub(crate) fn span(out: &mut String, span: &Span, limits: &Limits) {
             ",\"kind\":{KIND_INTERNAL},\"startTimeUnixNano\":\"{start}\",\"endTimeUnixNano\":\"{end}\",\"attributes\":"
         ),
     );
-    attributes(out, &span.attributes, limits.attributes, limits.value_length);
-    let dropped = left_out(span.attributes.len(), limits.attributes).saturating_add(span.dropped_attributes);
+    attributes(out, span.all_attributes(), limits.attributes, limits.value_length);
+    let dropped = left_out(span.attribute_count(), limits.attributes).saturating_add(span.dropped_attributes);
     count(out, "droppedAttributesCount", dropped);
     if !span.events.is_empty() {
         out.push_str(",\"events\":");

@@ -191,10 +191,10 @@ pub(crate) fn span(out: &mut Vec<u8>, span: &Span, limits: &Limits) {
         times[11] = 8 << 3 | 1;
         times[12..].copy_from_slice(&span.end.to_le_bytes());
         out.extend_from_slice(&times);
-        for entry in span.attributes.iter().take(limits.attributes) {
+        for entry in span.all_attributes().take(limits.attributes) {
             attribute(out, 9, entry, limits.value_length);
         }
-        count(out, 10, left_out(span.attributes.len(), limits.attributes).saturating_add(span.dropped_attributes));
+        count(out, 10, left_out(span.attribute_count(), limits.attributes).saturating_add(span.dropped_attributes));
         for entry in span.events.iter().take(limits.events) {
             event(out, entry, limits);
         }

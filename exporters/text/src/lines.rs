@@ -228,7 +228,17 @@ mod tests {
         let decoded =
             Decoded { name: name.into(), arguments, result: result.unwrap_or("?").into(), ..Decoded::default() };
         let (start, end) = (1_700_000_000_123_456_789, 1_700_000_001_123_457_999);
-        Call { pid: tid, tid, start, end, abi: Abi::X86_64, number: 0, result: result.map(|_| 0), decoded }
+        Call {
+            pid: tid,
+            tid,
+            start,
+            end,
+            abi: Abi::X86_64,
+            number: 0,
+            result: result.map(|_| 0),
+            decoded,
+            caller: Default::default(),
+        }
     }
 
     fn lines(options: Options, make: impl Fn(&mut Lines, &mut String)) -> String {

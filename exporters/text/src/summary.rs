@@ -140,7 +140,17 @@ mod tests {
     fn call(name: &'static str, duration: u64, result: Option<i64>) -> Call {
         let error = result.filter(|result| *result < 0).map(|_| Errno { number: 2, name: "ENOENT", message: "" });
         let decoded = Decoded { name: name.into(), error, ..Decoded::default() };
-        Call { pid: 1, tid: 1, start: 1000, end: 1000 + duration, abi: Abi::X86_64, number: 0, result, decoded }
+        Call {
+            pid: 1,
+            tid: 1,
+            start: 1000,
+            end: 1000 + duration,
+            abi: Abi::X86_64,
+            number: 0,
+            result,
+            decoded,
+            caller: Default::default(),
+        }
     }
 
     fn rendered(summary: &Summary) -> String {

@@ -87,6 +87,7 @@ fn again(lines: &mut Lines, tid: i32, at: u64, text: &str, out: &mut String) {
             number: 0,
             result: (result != "?").then_some(0),
             decoded,
+            caller: renacer_events::Caller::default(),
         };
         lines.call(&call, "sh", out);
     }

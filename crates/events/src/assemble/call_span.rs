@@ -81,6 +81,7 @@ impl CallSpans {
             start: call.start,
             end: call.end.max(call.start.saturating_add(1)),
             attributes,
+            caller: call.caller,
             dropped_attributes: 0,
             events: Vec::new(),
             dropped_events: 0,

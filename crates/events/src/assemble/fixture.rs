@@ -297,6 +297,7 @@ pub(super) fn entry(number: u64) -> Entry {
         instruction_pointer: 0,
         stack_pointer: 0,
         memory: Memory::new(),
+        stack: None,
     }
 }
 

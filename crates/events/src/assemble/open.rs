@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::resource::ImageFacts;
 use crate::signal::{signal_code_name, signal_name};
 use crate::{
-    Attribute, ExitStatus, Link, Pid, Resource, Signal, Span, SpanEvent, SpanId, SpanKind, Status, Text, Tid, TraceId,
+    Attribute, Caller, ExitStatus, Link, Pid, Resource, Signal, Span, SpanEvent, SpanId, SpanKind, Status, Text, Tid,
+    TraceId,
 };
 
 /// The most signals that are kept as events of one span; OpenTelemetry's own default limit.
@@ -85,6 +86,7 @@ impl OpenSpan {
             start: self.start,
             end: self.end.max(end),
             attributes: rest.attributes,
+            caller: Caller::default(),
             dropped_attributes: 0,
             events,
             dropped_events: self.dropped_events,

@@ -1,7 +1,9 @@
 //! What is known of the processes and threads that live.
 
+use std::sync::Arc;
+
 use super::open::{ImageSpan, ThreadSpan};
-use crate::{Entry, Pid, SpanId, Text, Tid};
+use crate::{Caller, Entry, Pid, SpanId, Stack, Text, Tid};
 
 pub(super) struct Process {
     pub(super) parent_pid: Option<Pid>,
@@ -25,6 +27,8 @@ pub(super) struct Thread {
     pub(super) replaced: Option<Box<Replaced>>,
     /// The call that `restart_syscall` goes on with.
     pub(super) interrupted: Option<SpanId>,
+    /// The stack of the call that created it, until exec.
+    pub(super) creator: Option<Arc<Stack>>,
 }
 
 pub(super) struct OpenCall {
@@ -34,6 +38,7 @@ pub(super) struct OpenCall {
     pub(super) tid: Tid,
     pub(super) start: u64,
     pub(super) entry: Box<Entry>,
+    pub(super) caller: Caller,
 }
 
 pub(super) struct Replaced {
@@ -43,6 +48,6 @@ pub(super) struct Replaced {
 
 impl Thread {
     pub(super) fn new(pid: Pid, name: Text) -> Self {
-        Thread { pid, name, span: None, call: None, replaced: None, interrupted: None }
+        Thread { pid, name, span: None, call: None, replaced: None, interrupted: None, creator: None }
     }
 }

@@ -149,6 +149,9 @@ impl Tracer {
         };
         self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call: None });
         self.processes.insert(tid, Process::new(image.clone()));
+        if let Some(walker) = &mut self.stacks {
+            walker.started(tid, parent);
+        }
         let started =
             ProcessStarted { pid: tid, parent_pid: status.parent.or(parent), origin, image, descriptors: Vec::new() };
         emit(Event { at, tid, kind: EventKind::ProcessStarted(Box::new(started)) });

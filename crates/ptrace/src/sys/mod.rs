@@ -5,6 +5,7 @@ pub mod clock;
 pub mod memory;
 pub mod process;
 pub mod ptrace;
+pub mod registers;
 pub mod signal;
 
 use std::io;

@@ -28,6 +28,7 @@ pub fn bare(resource: &Arc<Resource>, id: u64) -> Span {
         end: 1_700_000_000_000_000_001,
         attributes: Vec::new(),
         dropped_attributes: 0,
+        caller: renacer_events::Caller::default(),
         events: Vec::new(),
         dropped_events: 0,
         links: Vec::new(),
@@ -59,6 +60,7 @@ pub fn full(resource: &Arc<Resource>, id: u64) -> Span {
             Attribute::new("empty", ""),
         ],
         dropped_attributes: 3,
+        caller: renacer_events::Caller::default(),
         events: vec![
             SpanEvent { name: "signal", at: 1_700_000_000_000_000_000, attributes: Vec::new() },
             SpanEvent { name: "signal", at: 7, attributes: vec![Attribute::new("signal.name", "SIGCHLD")] },

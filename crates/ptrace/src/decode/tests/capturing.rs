@@ -3,8 +3,9 @@
 use renacer_events::{Abi, Decode, Entry, RawCall, Return};
 
 use super::{CWD, Pieces, number};
-use crate::capture::{self, Options, ReadMemory};
+use crate::capture::{self, Options};
 use crate::decode::{DecodeOptions, Decoder};
+use renacer_events::ReadMemory;
 
 #[test]
 fn calls_without_pointers_read_nothing() {
@@ -19,7 +20,15 @@ fn calls_without_pointers_read_nothing() {
         let arguments = [3, 0x1000, 8, 0, 0, 0];
         let memory = capture::at_entry(Abi::X86_64, number, &arguments, 0, &Options::default(), &mut Untouchable);
         assert!(memory.is_empty());
-        let entry = Entry { abi: Abi::X86_64, number, arguments, instruction_pointer: 0, stack_pointer: 0, memory };
+        let entry = Entry {
+            abi: Abi::X86_64,
+            number,
+            arguments,
+            instruction_pointer: 0,
+            stack_pointer: 0,
+            memory,
+            stack: None,
+        };
         assert!(capture::at_return(&entry, 8, false, &Options::default(), &mut Untouchable).is_empty());
     }
 }
@@ -60,8 +69,15 @@ fn each_thing_is_read_once_and_strings_not_across_a_page_without_need() {
         let number = number(Abi::X86_64, name);
         let mut memory = Counted { memory, reads: Vec::new() };
         let entered = capture::at_entry(Abi::X86_64, number, &arguments, 0, &options, &mut memory);
-        let entry =
-            Entry { abi: Abi::X86_64, number, arguments, instruction_pointer: 0, stack_pointer: 0, memory: entered };
+        let entry = Entry {
+            abi: Abi::X86_64,
+            number,
+            arguments,
+            instruction_pointer: 0,
+            stack_pointer: 0,
+            memory: entered,
+            stack: None,
+        };
         capture::at_return(&entry, 8, false, &options, &mut memory);
         memory.reads
     };
@@ -133,7 +149,15 @@ fn nothing_panics_and_nothing_grows_whatever_the_arguments_and_the_memory() {
                 });
                 let mut noise = Noise { seed: next(), read: 0 };
                 let memory = capture::at_entry(abi, number, &arguments, next(), &options, &mut noise);
-                let entry = Entry { abi, number, arguments, instruction_pointer: 0, stack_pointer: next(), memory };
+                let entry = Entry {
+                    abi,
+                    number,
+                    arguments,
+                    instruction_pointer: 0,
+                    stack_pointer: next(),
+                    memory,
+                    stack: None,
+                };
                 let is_error = next() % 3 == 0;
                 let value = if is_error { -((next() % 600) as i64) } else { (next() >> (next() % 64)) as i64 };
                 let memory = capture::at_return(&entry, value, is_error, &options, &mut noise);

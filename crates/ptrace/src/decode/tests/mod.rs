@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use renacer_events::{Abi, Decode, Entry, Image, Origin, Pid, ProcessStarted, RawCall, Return};
 
 use super::{DecodeOptions, Decoded, Decoder};
-use crate::capture::{self, Options, ReadMemory};
+use crate::capture::{self, Options};
+use renacer_events::ReadMemory;
 
 /// A tracee's memory: pieces at addresses, and nothing else is readable.
 #[derive(Default)]
@@ -90,7 +91,8 @@ impl Tracer {
         all[..arguments.len()].copy_from_slice(arguments);
         let number = number(abi, name);
         let memory = capture::at_entry(abi, number, &all, 0, &self.options, &mut before);
-        let entry = Entry { abi, number, arguments: all, instruction_pointer: 0, stack_pointer: 0, memory };
+        let entry =
+            Entry { abi, number, arguments: all, instruction_pointer: 0, stack_pointer: 0, memory, stack: None };
         let (value, is_error) = match outcome {
             Value(value) => (value, false),
             Error(number) => (-number, true),

@@ -198,6 +198,7 @@ fn a_number_without_a_name() {
         instruction_pointer: 0,
         stack_pointer: 0,
         memory: Memory::new(),
+        stack: None,
     };
     let returned = Return { value: -38, is_error: true, memory: Memory::new() };
     let decoded = decoder.call(RawCall { pid: 1, tid: 1, entry: &entry, returned: Some(&returned) });

@@ -1,0 +1,65 @@
+//! What the stack walker is told: births, ends, execs, and which mappings a call has changed.
+
+use renacer_events::{Abi, Entry, Pid, StackWalker};
+
+/// Tells the walker what a successful call has changed in its process's mappings.
+pub(super) fn remapped(walker: &mut dyn StackWalker, pid: Pid, entry: &Entry, value: i64) {
+    let [first, second, third, ..] = entry.arguments;
+    match mapping(entry.abi, entry.number) {
+        Some(Mapping::Map) => walker.remapped(pid, value as u64, second),
+        Some(Mapping::OldMap) => walker.remapped(pid, value as u64, (1 << 32) - (value as u64 & 0xffff_ffff)),
+        Some(Mapping::Change) => walker.remapped(pid, first, second),
+        Some(Mapping::Move) => {
+            walker.remapped(pid, first, second);
+            walker.remapped(pid, value as u64, third);
+        }
+        None => {}
+    }
+}
+
+/// How a call changes mappings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mapping {
+    /// mmap, mmap2: the result is where, the second argument how long.
+    Map,
+    /// mmap of 32-bit x86, whose arguments are in memory: how long is not looked up.
+    OldMap,
+    /// munmap, mprotect, pkey_mprotect: the first two arguments.
+    Change,
+    /// mremap.
+    Move,
+}
+
+fn mapping(abi: Abi, number: u64) -> Option<Mapping> {
+    Some(match (abi, number) {
+        (Abi::X86_64 | Abi::X32, 9) | (Abi::I386, 192) | (Abi::Aarch64, 222) => Mapping::Map,
+        (Abi::I386, 90) => Mapping::OldMap,
+        (Abi::X86_64 | Abi::X32, 10 | 11 | 329) | (Abi::I386, 91 | 125 | 380) | (Abi::Aarch64, 215 | 226 | 288) => {
+            Mapping::Change
+        }
+        (Abi::X86_64 | Abi::X32, 25) | (Abi::I386, 163) | (Abi::Aarch64, 216) => Mapping::Move,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table;
+
+    #[test]
+    fn mappings_agree_with_the_tables() {
+        for abi in [Abi::X86_64, Abi::X32, Abi::I386, Abi::Aarch64] {
+            for (number, name) in table::numbers(abi) {
+                let expected = match (abi, name) {
+                    (Abi::I386, "mmap") => Some(Mapping::OldMap),
+                    (_, "mmap" | "mmap2") => Some(Mapping::Map),
+                    (_, "munmap" | "mprotect" | "pkey_mprotect") => Some(Mapping::Change),
+                    (_, "mremap") => Some(Mapping::Move),
+                    _ => None,
+                };
+                assert_eq!(mapping(abi, number), expected, "{abi:?} {number} {name}");
+            }
+        }
+    }
+}
