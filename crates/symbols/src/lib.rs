@@ -5,7 +5,10 @@
 //! one goes to the resolver, a thread of its own, which reads symbols and DWARF, decides what the user's own code is, and
 //! tells the stack its source. Nothing flows back. Both share the table of [`modules`].
 
+pub mod debug_files;
 mod decompress;
 pub mod mapped;
 pub mod modules;
 pub mod object_file;
+mod rooted;
+mod split_units;

@@ -201,6 +201,13 @@ impl ObjectFile {
         decompressed.section(name, &stored, range.format, range.uncompressed_size).map(Some)
     }
 
+    /// Whether there is a section of this name with contents in this file.
+    pub fn has_section(&self, name: &str) -> bool {
+        let elf = self.elf().ok();
+        let range = elf.as_ref().and_then(|elf| elf.section_by_name(name)?.file_range());
+        range.is_some_and(|(_, size)| size > 0)
+    }
+
     /// The virtual address of a section.
     pub fn section_address(&self, name: &str) -> Option<u64> {
         Some(self.elf().ok()?.section_by_name(name)?.address())
