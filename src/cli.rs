@@ -97,6 +97,23 @@ pub struct TraceOptions {
     #[arg(short = 'y', long)]
     pub decode_fds: bool,
 
+    /// Do not look for the source line of each call.
+    #[arg(long, conflicts_with_all = ["stack", "user_code", "not_user_code"], help_heading = "Source")]
+    pub no_source: bool,
+
+    /// Record whole call stacks, of at most N frames: code.stacktrace in spans, and below each text line.
+    #[arg(short = 'k', long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "128",
+        value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Source")]
+    pub stack: Option<u32>,
+
+    /// Sources in this folder are the user's own code (may be repeated) [default: all but libraries and dependencies].
+    #[arg(long, value_name = "PATH", help_heading = "Source")]
+    pub user_code: Vec<PathBuf>,
+
+    /// Sources in this folder are not the user's own code (may be repeated).
+    #[arg(long, value_name = "PATH", help_heading = "Source")]
+    pub not_user_code: Vec<PathBuf>,
+
     /// Show the contents of buffers that are read, written, sent and received. They may hold secrets.
     #[arg(long)]
     pub capture_data: bool,
@@ -121,8 +138,30 @@ pub struct TraceOptions {
     #[arg(long, value_name = "TRACEPARENT", help_heading = "Spans")]
     pub trace_parent: Option<String>,
 
+    /// How many spans are made of the calls [default: auto to a collector, full to a local file].
+    #[arg(long, value_name = "DETAIL", value_enum, help_heading = "Volume")]
+    pub detail: Option<Detail>,
+
+    /// After this many spans, like calls are merged (with --detail auto).
+    #[arg(long, value_name = "N", default_value_t = 10_000, help_heading = "Volume")]
+    pub max_spans: u64,
+
+    /// A call that takes this long keeps a span of its own.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10ms", help_heading = "Volume")]
+    pub slow: Duration,
+
     #[command(flatten)]
     pub collector: CollectorOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Detail {
+    /// One for each call.
+    Full,
+    /// One for each call up to --max-spans; then like calls are merged, but for failures, slow calls, and what makes or ends processes.
+    Auto,
+    /// One for each thread and call name in each second.
+    Summary,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

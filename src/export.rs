@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use renacer_events::{Receiver, Span};
+use renacer_events::{MergeCounts, Merger, Receiver, Span};
 use renacer_file::Writer;
 use renacer_otlp::{Exporter, Finished};
 
@@ -34,6 +34,10 @@ pub struct Targets {
     pub file: Writer,
     /// Whether the file gets every span, not only those that the collector could not be given.
     pub file_gets_all: bool,
+    /// Merges like calls.
+    pub merger: Merger,
+    /// Whether the file too gets merged spans; otherwise only the collector does.
+    pub merge_file: bool,
     /// Where lines go, if they are wanted.
     pub text: Option<TextTarget>,
     /// How long the collector may take at the end.
@@ -46,6 +50,8 @@ pub struct Targets {
 pub struct Delivery {
     /// The collector's part.
     pub collector: Option<Finished>,
+    /// What was merged.
+    pub merged: MergeCounts,
     /// The file, with what it got.
     pub file: Writer,
 }
@@ -67,10 +73,21 @@ pub fn export(output: &Receiver<Output>, mut targets: Targets) -> Delivery {
 
 impl Targets {
     fn spans(&mut self, spans: Vec<Span>) {
-        if self.file_gets_all || self.exporter.is_none() {
+        let file_gets_all = self.file_gets_all || self.exporter.is_none();
+        if file_gets_all && !self.merge_file {
             self.write(&spans);
         }
-        if let Some(exporter) = &mut self.exporter {
+        let mut merged = Vec::with_capacity(spans.len());
+        spans.into_iter().for_each(|span| self.merger.push(span, &mut merged));
+        self.merged(merged);
+    }
+
+    /// What the merger has made.
+    fn merged(&mut self, spans: Vec<Span>) {
+        if self.merge_file && (self.file_gets_all || self.exporter.is_none()) {
+            self.write(&spans);
+        }
+        if let Some(exporter) = self.exporter.as_mut().filter(|_| !spans.is_empty()) {
             exporter.push(spans);
         }
     }
@@ -89,6 +106,9 @@ impl Targets {
 
     fn tick(&mut self) {
         let now = Instant::now();
+        let mut merged = Vec::new();
+        self.merger.sweep(epoch_now(), &mut merged);
+        self.merged(merged);
         if let Some(exporter) = &mut self.exporter {
             exporter.tick(now);
             let (undelivered, warnings) = (exporter.take_undelivered(), exporter.warnings());
@@ -130,6 +150,9 @@ impl Targets {
     }
 
     fn finish(mut self) -> Delivery {
+        let mut merged = Vec::new();
+        self.merger.close_all(&mut merged);
+        self.merged(merged);
         let collector = self.exporter.take().map(|exporter| {
             let mut finished = exporter.finish(self.shutdown_timeout);
             self.warn(&std::mem::take(&mut finished.warnings));
@@ -138,6 +161,12 @@ impl Targets {
         });
         let flushed = self.file.flush();
         self.tell(flushed);
-        Delivery { collector, file: self.file }
+        Delivery { collector, merged: self.merger.counts(), file: self.file }
     }
+}
+
+/// Nanoseconds since the epoch.
+fn epoch_now() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use renacer_events::{Pid, Totals, TraceId};
+use renacer_events::{Detail, MergeOptions, Merger, Pid, SpanId, Totals, TraceId};
 use renacer_file::{CreateOptions, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
 use renacer_ptrace::{Command, Interrupts, Outcome, Tracer, capture};
 use renacer_text::{Counts, Ids, Lines, Loss, Summary, Timestamps};
 
-use crate::cli::TraceOptions;
+use crate::cli::{self, TraceOptions};
 use crate::exit::{Ending, say};
 use crate::export::{self, Delivery, Targets, TextTarget};
 use crate::observe::{self, Shown};
@@ -69,6 +69,8 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         exporter: collector.map(Exporter::start).transpose().context("cannot start the export")?,
         file,
         file_gets_all,
+        merger: Merger::new(merging(&options, endpoint.is_some(), assembly.root_span_id)),
+        merge_file: options.detail.is_some(),
         text,
         shutdown_timeout: options.collector.shutdown_timeout,
         quiet: options.quiet,
@@ -127,6 +129,18 @@ fn default_path(options: &TraceOptions, tracer: &Tracer) -> PathBuf {
         None => renacer_ptrace::proc::name(pid as Pid).replace('/', "_"),
     };
     PathBuf::from(format!("renacer-{name}-{pid}.otlp.jsonl"))
+}
+
+/// A collector gets a readable trace unless told otherwise; the file gets everything.
+fn merging(options: &TraceOptions, has_collector: bool, root: SpanId) -> MergeOptions {
+    let detail = match options.detail {
+        Some(cli::Detail::Full) => Detail::Full,
+        Some(cli::Detail::Auto) => Detail::Auto,
+        Some(cli::Detail::Summary) => Detail::Summary,
+        None if has_collector => Detail::Auto,
+        None => Detail::Full,
+    };
+    MergeOptions { detail, max_spans: options.max_spans, slow: options.slow, root }
 }
 
 fn text_target(options: &TraceOptions) -> anyhow::Result<Option<TextTarget>> {
@@ -203,9 +217,10 @@ impl Run {
                 loss(totals.truncated, "text shortened"),
                 loss(delivery.file.parts_left_out(), "attribute left out"),
             ],
+            merged_calls: delivery.merged.calls,
+            merged_spans: delivery.merged.spans,
             not_sampled: totals.spans_not_sampled,
             trace_id: Some(self.trace_id),
-            ..Counts::default()
         }
     }
 

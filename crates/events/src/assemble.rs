@@ -20,7 +20,7 @@ mod totals;
 use std::sync::Arc;
 
 use self::call_span::{CallSpans, Place};
-use self::map::FastMap;
+pub(crate) use self::map::FastMap;
 use self::open::{ImageSpan, OpenSpan, Parent, ThreadSpan, Trace};
 pub use self::options::Options;
 pub use self::sink::Sink;

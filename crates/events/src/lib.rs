@@ -9,6 +9,7 @@ mod escape;
 mod event;
 mod ids;
 mod memory;
+mod merge;
 mod queue;
 mod resource;
 mod signal;
@@ -23,6 +24,7 @@ pub use event::{
     Return, Signal, Tid,
 };
 pub use memory::Memory;
+pub use merge::{CallFacts, Detail, MergeCounts, MergeOptions, Merger};
 pub use queue::{Closed, Receiver, Sender, channel};
 pub use resource::ResourceOptions;
 pub use signal::{signal_code_name, signal_name};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::{Caller, Text};
+use crate::{CallFacts, Caller, Text};
 
 /// A trace id; never all zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +64,8 @@ pub struct Span {
     pub status: Status,
     /// What produced it: one per process, shared by its spans.
     pub resource: Arc<Resource>,
+    /// Of a system call: what merging needs to know. Not exported.
+    pub call: Option<CallFacts>,
 }
 
 impl Span {

@@ -35,6 +35,7 @@ fn span(resource: &Arc<Resource>, id: u64) -> Span {
         ],
         dropped_attributes: 3,
         caller: renacer_events::Caller::default(),
+        call: None,
         events: vec![SpanEvent { name: "signal", at: 5, attributes: vec![Attribute::new("signal", 15)] }],
         dropped_events: 2,
         links: vec![Link {

@@ -60,6 +60,8 @@ pub struct Options {
     pub relative: bool,
     /// The call's duration behind it: `-T`.
     pub durations: bool,
+    /// Put each call's stack below its line (`-k`); waits until it is known.
+    pub stacks: bool,
     /// The column in which `= ` stands, at the earliest: `-a`.
     pub column: usize,
     /// The time zone of `timestamps`.
@@ -74,6 +76,7 @@ impl Default for Options {
             timestamps: None,
             relative: false,
             durations: false,
+            stacks: false,
             column: 40,
             time_zone: TimeZone::system(),
         }
@@ -130,6 +133,12 @@ impl Lines {
             let _ = write!(out, " <{}.{:06}>", duration / 1_000_000_000, duration % 1_000_000_000 / 1000);
         }
         out.push('\n');
+        if let Some(stack) = call.caller.stack.as_ref().filter(|_| self.options.stacks) {
+            for line in &stack.source().lines {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
     }
 
     /// A signal's delivery; `info` is the siginfo in braces, as strace renders it.

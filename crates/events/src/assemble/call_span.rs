@@ -10,7 +10,7 @@ use compact_str::format_compact;
 use super::map::FastMap;
 use super::open::{Trace, link};
 use crate::escape::shorten;
-use crate::{Abi, Attribute, Call, Errno, Peer, Resource, Span, SpanId, SpanKind, Status, Text, Value};
+use crate::{Abi, Attribute, Call, CallFacts, Errno, Peer, Resource, Span, SpanId, SpanKind, Status, Text, Value};
 
 /// Where a call's span stands.
 pub(super) struct Place {
@@ -39,6 +39,12 @@ impl CallSpans {
     /// The span of a call, which gives its texts away.
     pub(super) fn span(&mut self, trace: &Trace, call: Call, place: Place) -> Span {
         let decoded = call.decoded;
+        let facts = CallFacts {
+            tid: call.tid,
+            bytes: decoded.bytes,
+            errno: call.result.map_or(0, |result| if (-4095..0).contains(&result) { result as i32 } else { 0 }),
+            is_event: call.result.is_none() || is_event(&decoded.name),
+        };
         let name = match self.target.then(|| target(decoded.file_path.as_deref(), decoded.peer.as_ref())).flatten() {
             Some(target) => self.limit(format_compact!("{} {target}", decoded.name)),
             None => self.limit(Text::from(decoded.name)),
@@ -88,6 +94,7 @@ impl CallSpans {
             links: place.link.map(|id| link(trace, id)).into_iter().collect(),
             status,
             resource: place.resource,
+            call: Some(facts),
         }
     }
 
@@ -110,6 +117,11 @@ impl CallSpans {
         self.truncated += u64::from(shorten(&mut text));
         text
     }
+}
+
+/// Calls that create, replace or end a process or thread, or reach for another machine: each keeps a span of its own.
+fn is_event(name: &str) -> bool {
+    matches!(name, "execve" | "execveat" | "fork" | "vfork" | "clone" | "clone3" | "exit" | "exit_group" | "connect")
 }
 
 fn address_text(address: IpAddr) -> Text {

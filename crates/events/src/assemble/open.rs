@@ -93,6 +93,7 @@ impl OpenSpan {
             links: self.links.into_iter().map(|id| link(trace, id)).collect(),
             status: rest.status,
             resource: rest.resource,
+            call: None,
         }
     }
 }

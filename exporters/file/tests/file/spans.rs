@@ -29,6 +29,7 @@ pub fn bare(resource: &Arc<Resource>, id: u64) -> Span {
         attributes: Vec::new(),
         dropped_attributes: 0,
         caller: renacer_events::Caller::default(),
+        call: None,
         events: Vec::new(),
         dropped_events: 0,
         links: Vec::new(),
@@ -61,6 +62,7 @@ pub fn full(resource: &Arc<Resource>, id: u64) -> Span {
         ],
         dropped_attributes: 3,
         caller: renacer_events::Caller::default(),
+        call: None,
         events: vec![
             SpanEvent { name: "signal", at: 1_700_000_000_000_000_000, attributes: Vec::new() },
             SpanEvent { name: "signal", at: 7, attributes: vec![Attribute::new("signal.name", "SIGCHLD")] },

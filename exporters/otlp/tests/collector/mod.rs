@@ -309,6 +309,7 @@ pub fn spans(ids: std::ops::Range<u64>) -> Vec<Span> {
         attributes: vec![Attribute::new("syscall.result", id as i64)],
         dropped_attributes: 0,
         caller: renacer_events::Caller::default(),
+        call: None,
         events: Vec::new(),
         dropped_events: 0,
         links: Vec::new(),

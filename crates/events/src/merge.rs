@@ -1,0 +1,567 @@
+//! Merging: many like calls become one span with exact totals, so that a long run stays readable and cheap to keep.
+//!
+//! Spans that matter by themselves are never merged: those of processes and threads, failures, slow calls, calls that
+//! create or end processes, connects, and whatever another span links to. The counts over merged and whole spans always
+//! equal the calls seen.
+
+use std::time::Duration;
+
+use crate::assemble::FastMap;
+use crate::{Attribute, Caller, Span, SpanId, SpanKind, Status, Text, Tid, Value};
+
+/// A thread that makes more calls of one name in a second has them merged, whatever else is allowed.
+const HOT: u32 = 10_000;
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000_000_000;
+/// Most groups that are open at once.
+const MAX_GROUPS: usize = 8192;
+/// Most threads whose habits are remembered; the ids of ended ones gather until then.
+const MAX_THREADS: usize = 65_536;
+
+/// How much of a run becomes spans of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Every call.
+    Full,
+    /// Every call up to a number of spans; then like calls are merged.
+    Auto,
+    /// One span for each thread and call name in each second.
+    Summary,
+}
+
+/// What is merged.
+#[derive(Clone, Copy, Debug)]
+pub struct MergeOptions {
+    /// How much is kept.
+    pub detail: Detail,
+    /// How many spans `Auto` keeps before it merges.
+    pub max_spans: u64,
+    /// A call that takes this long or longer stays whole.
+    pub slow: Duration,
+    /// The run's first span, which comes last and gets the counts.
+    pub root: SpanId,
+}
+
+/// What has been merged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MergeCounts {
+    /// Calls that have no span of their own.
+    pub calls: u64,
+    /// The spans that stand for them.
+    pub spans: u64,
+}
+
+/// What merging needs to know of a call's span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallFacts {
+    /// The thread that made it.
+    pub tid: Tid,
+    /// Bytes moved, where the call moves any.
+    pub bytes: Option<u64>,
+    /// What the kernel returned, if that is a negative errno; else 0.
+    pub errno: i32,
+    /// It must keep a span of its own: it creates, replaces or ends something, it never returned, or others link to it.
+    pub is_event: bool,
+}
+
+/// Spans in, fewer spans out.
+#[derive(Debug)]
+pub struct Merger {
+    options: MergeOptions,
+    groups: FastMap<u64, Group>,
+    /// The group that each thread's last call is in, while only runs of calls are merged.
+    runs: FastMap<Tid, u64>,
+    rates: FastMap<Tid, Rate>,
+    /// Spans that were handed on.
+    made: u64,
+    counts: MergeCounts,
+    /// The latest end of a call.
+    now: u64,
+    swept: u64,
+}
+
+/// Calls that will become one span.
+#[derive(Debug)]
+struct Group {
+    first: Span,
+    target: Option<Text>,
+    facts: CallFacts,
+    count: u64,
+    errors: u64,
+    sum: u64,
+    min: u64,
+    max: u64,
+    bytes: Option<u64>,
+    end: u64,
+}
+
+/// How often a thread calls what it calls now.
+#[derive(Debug)]
+struct Rate {
+    second: u64,
+    names: Vec<(Text, u32)>,
+    hot: Vec<Text>,
+}
+
+impl Merger {
+    /// A merger that has seen nothing yet.
+    pub fn new(options: MergeOptions) -> Self {
+        Merger {
+            options,
+            groups: FastMap::default(),
+            runs: FastMap::default(),
+            rates: FastMap::default(),
+            made: 0,
+            counts: MergeCounts::default(),
+            now: 0,
+            swept: 0,
+        }
+    }
+
+    /// Takes a span; what is ready goes to `out`.
+    pub fn push(&mut self, span: Span, out: &mut Vec<Span>) {
+        if self.options.detail == Detail::Full {
+            return out.push(span);
+        }
+        let SpanKind::Call = span.kind else {
+            return self.lifecycle(span, out);
+        };
+        let Some(facts) = span.call else { return self.hand_on(span, out) };
+        self.now = self.now.max(span.end);
+        let is_hot = self.is_hot(&span, facts.tid);
+        let merges = match self.options.detail {
+            Detail::Full => false,
+            Detail::Auto => is_hot || self.made >= self.options.max_spans,
+            Detail::Summary => true,
+        };
+        if !merges || !self.may_merge(&span, &facts) {
+            self.break_run(facts.tid, None, out);
+            return self.hand_on(span, out);
+        }
+        let target = (!self.by_window()).then(|| target(&span)).flatten();
+        let errno = if self.options.detail == Detail::Summary { 0 } else { facts.errno };
+        let key = key(&span, &facts, target.as_ref(), errno);
+        if !self.by_window() {
+            self.break_run(facts.tid, Some(key), out);
+        }
+        match self.groups.get_mut(&key) {
+            Some(group) if group.is_like(&span, &facts, target.as_ref(), self.options.detail) => {
+                group.add(&span, &facts)
+            }
+            _ => {
+                self.close(key, out);
+                if self.groups.len() >= MAX_GROUPS {
+                    self.close_all(out);
+                }
+                self.groups.insert(key, Group::new(span, target, facts));
+            }
+        }
+        self.sweep(self.now, out);
+    }
+
+    /// The end of a process or thread: nothing comes any more from what ends here.
+    fn lifecycle(&mut self, mut span: Span, out: &mut Vec<Span>) {
+        if span.span_id == self.options.root {
+            self.close_all(out);
+            if self.counts.calls > 0 {
+                span.attributes.push(Attribute::new("renacer.calls.merged", self.counts.calls as i64));
+                span.attributes.push(Attribute::new("renacer.spans.merged", self.counts.spans as i64));
+            }
+        } else {
+            self.close_children(span.span_id, out);
+        }
+        self.hand_on(span, out);
+    }
+
+    /// Hands on what has gathered for long enough; `now` in nanoseconds since the epoch.
+    pub fn sweep(&mut self, now: u64, out: &mut Vec<Span>) {
+        let window = self.window();
+        if now.saturating_sub(self.swept) < window.min(SECOND) / 4 {
+            return;
+        }
+        self.swept = now;
+        let old = |group: &Group| now.saturating_sub(group.first.start) >= window;
+        let keys: Vec<u64> = self.groups.iter().filter(|(_, group)| old(group)).map(|(&key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.close(key, out));
+    }
+
+    /// Hands on everything.
+    pub fn close_all(&mut self, out: &mut Vec<Span>) {
+        let mut keys: Vec<(u64, u64)> = self.groups.iter().map(|(&key, group)| (group.first.start, key)).collect();
+        keys.sort_unstable();
+        keys.into_iter().for_each(|(_, key)| self.close(key, out));
+    }
+
+    /// What has been merged so far; exact when everything has been handed on.
+    pub fn counts(&self) -> MergeCounts {
+        self.counts
+    }
+
+    /// Another trace begins, with room for as many spans.
+    pub fn begin_trace(&mut self, out: &mut Vec<Span>) {
+        self.close_all(out);
+        self.made = 0;
+    }
+
+    fn may_merge(&self, span: &Span, facts: &CallFacts) -> bool {
+        let failed = span.status != Status::Unset;
+        let slow = u128::from(span.end - span.start) >= self.options.slow.as_nanos();
+        let kept = match self.options.detail {
+            Detail::Summary => false,
+            Detail::Auto | Detail::Full => failed || slow,
+        };
+        !facts.is_event && !kept && span.links.is_empty() && span.events.is_empty()
+    }
+
+    /// How many more spans than allowed there are, in tenths of what is allowed.
+    fn excess(&self) -> u64 {
+        let allowed = self.options.max_spans.max(10);
+        self.made.saturating_sub(allowed) * 10 / allowed
+    }
+
+    /// Runs of like calls do not suffice to stay within bounds: whatever is like within a window is merged.
+    fn by_window(&self) -> bool {
+        self.options.detail == Detail::Summary || self.excess() >= 1
+    }
+
+    /// How long a group gathers, in nanoseconds: ever longer, so that the number of spans grows with the logarithm of time only.
+    fn window(&self) -> u64 {
+        match self.options.detail {
+            Detail::Summary => SECOND,
+            _ => SECOND << (self.excess() * 2).min(16),
+        }
+    }
+
+    fn is_hot(&mut self, span: &Span, tid: Tid) -> bool {
+        let second = span.start / SECOND;
+        if self.rates.len() >= MAX_THREADS {
+            self.rates.clear();
+        }
+        let rate = self.rates.entry(tid).or_insert_with(|| Rate { second, names: Vec::new(), hot: Vec::new() });
+        if rate.second != second {
+            rate.second = second;
+            let hot = rate.names.drain(..).filter(|(_, count)| *count > HOT).map(|(name, _)| name);
+            rate.hot = hot.collect();
+        }
+        let count = match rate.names.iter_mut().find(|(name, _)| *name == span.name) {
+            Some((_, count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                // Of so many names none is made often.
+                if rate.names.len() < 64 {
+                    rate.names.push((span.name.clone(), 1));
+                }
+                1
+            }
+        };
+        count > HOT || rate.hot.contains(&span.name)
+    }
+
+    fn break_run(&mut self, tid: Tid, next: Option<u64>, out: &mut Vec<Span>) {
+        if self.runs.len() >= MAX_THREADS {
+            self.close_all(out);
+            self.runs.clear();
+        }
+        let last = match next {
+            Some(key) => self.runs.insert(tid, key),
+            None => self.runs.remove(&tid),
+        };
+        if let Some(last) = last.filter(|&last| Some(last) != next)
+            && !self.by_window()
+        {
+            self.close(last, out);
+        }
+    }
+
+    fn close_children(&mut self, parent: SpanId, out: &mut Vec<Span>) {
+        let is_child = |group: &Group| group.first.parent_id == Some(parent);
+        let keys: Vec<u64> = self.groups.iter().filter(|(_, group)| is_child(group)).map(|(&key, _)| key).collect();
+        for key in keys {
+            if let Some(group) = self.groups.get(&key) {
+                let tid = group.facts.tid;
+                self.rates.remove(&tid);
+                self.runs.remove(&tid);
+            }
+            self.close(key, out);
+        }
+    }
+
+    fn close(&mut self, key: u64, out: &mut Vec<Span>) {
+        if let Some(group) = self.groups.remove(&key) {
+            if group.count > 1 {
+                self.counts.calls += group.count;
+                self.counts.spans += 1;
+            }
+            self.hand_on(group.finish(self.options.detail), out);
+        }
+    }
+
+    fn hand_on(&mut self, span: Span, out: &mut Vec<Span>) {
+        self.made += 1;
+        out.push(span);
+    }
+}
+
+impl Group {
+    fn new(first: Span, target: Option<Text>, facts: CallFacts) -> Self {
+        let duration = first.end - first.start;
+        Group {
+            target,
+            facts,
+            count: 1,
+            errors: u64::from(first.status != Status::Unset),
+            sum: duration,
+            min: duration,
+            max: duration,
+            bytes: facts.bytes,
+            end: first.end,
+            first,
+        }
+    }
+
+    /// Whether a call belongs here: the key is only a hash.
+    fn is_like(&self, span: &Span, facts: &CallFacts, target: Option<&Text>, detail: Detail) -> bool {
+        self.first.name == span.name
+            && self.first.parent_id == span.parent_id
+            && self.first.trace_id == span.trace_id
+            && self.facts.tid == facts.tid
+            && (self.facts.errno == facts.errno || detail == Detail::Summary)
+            && self.target.as_ref() == target
+    }
+
+    fn add(&mut self, span: &Span, facts: &CallFacts) {
+        let duration = span.end - span.start;
+        self.count += 1;
+        self.errors += u64::from(span.status != Status::Unset);
+        self.sum += duration;
+        self.min = self.min.min(duration);
+        self.max = self.max.max(duration);
+        self.bytes = match (self.bytes, facts.bytes) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        };
+        self.end = self.end.max(span.end);
+        let same = |a: &Option<_>, b: &Option<_>| match (a, b) {
+            (Some(a), Some(b)) => std::sync::Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same(&self.first.caller.stack, &span.caller.stack) {
+            self.first.caller = Caller::default();
+        }
+        if self.count == 2 {
+            // From here on it stands for several: what only the first one had goes.
+            self.first.attributes.retain(|attribute| !attribute.key.starts_with("syscall.arg."));
+        }
+    }
+
+    /// One call is its own span; several are one with totals.
+    fn finish(self, detail: Detail) -> Span {
+        let mut span = self.first;
+        if self.count < 2 {
+            return span;
+        }
+        span.end = self.end;
+        span.status = Status::Unset;
+        let target = self.target.is_some();
+        span.attributes.retain(|attribute| match &*attribute.key {
+            "syscall.result" => self.facts.errno != 0 && detail != Detail::Summary,
+            "error.type" => false,
+            "file.path" => target,
+            key if key.starts_with("network.") => target,
+            _ => true,
+        });
+        let mut add = |key: &'static str, value: u64| {
+            span.attributes.push(Attribute::new(key, Value::Int(i64::try_from(value).unwrap_or(i64::MAX))));
+        };
+        add("syscall.count", self.count);
+        add("syscall.duration.sum", self.sum);
+        add("syscall.duration.min", self.min);
+        add("syscall.duration.max", self.max);
+        if let Some(bytes) = self.bytes {
+            add("syscall.bytes", bytes);
+        }
+        if self.errors > 0 {
+            add("syscall.errors", self.errors);
+        }
+        span
+    }
+}
+
+/// What a call is about: a file, or the other end of a socket.
+fn target(span: &Span) -> Option<Text> {
+    let find =
+        |key: &str| span.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value);
+    if let Some(Value::Text(path)) = find("file.path") {
+        return Some(path.clone());
+    }
+    match (find("network.peer.address"), find("network.peer.port")) {
+        (Some(Value::Text(address)), Some(Value::Int(port))) => Some(compact_str::format_compact!("{address} {port}")),
+        (Some(Value::Text(address)), _) => Some(address.clone()),
+        _ => None,
+    }
+}
+
+fn key(span: &Span, facts: &CallFacts, target: Option<&Text>, errno: i32) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = std::collections::hash_map::DefaultHasher::new();
+    (span.parent_id, facts.tid, errno, &span.name, target).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Resource, TraceId};
+
+    fn options(detail: Detail, max_spans: u64) -> MergeOptions {
+        MergeOptions { detail, max_spans, slow: Duration::from_millis(10), root: SpanId([7; 8]) }
+    }
+
+    fn span(name: &str, tid: Tid, start: u64, duration: u64) -> Span {
+        Span {
+            trace_id: TraceId([1; 16]),
+            span_id: SpanId(start.to_be_bytes()),
+            parent_id: Some(SpanId([9; 8])),
+            trace_state: None,
+            parent_is_remote: false,
+            kind: SpanKind::Call,
+            name: name.into(),
+            start,
+            end: start + duration,
+            attributes: vec![
+                Attribute::new("linux.tid", tid),
+                Attribute::new("syscall.arg.fd", "3"),
+                Attribute::new("syscall.result", 5),
+                Attribute::new("file.path", "/etc/passwd"),
+            ],
+            caller: Caller::default(),
+            dropped_attributes: 0,
+            events: Vec::new(),
+            dropped_events: 0,
+            links: Vec::new(),
+            status: Status::Unset,
+            resource: Arc::new(Resource::default()),
+            call: Some(CallFacts { tid, bytes: Some(5), errno: 0, is_event: false }),
+        }
+    }
+
+    fn run(options: MergeOptions, spans: impl IntoIterator<Item = Span>) -> (Vec<Span>, MergeCounts) {
+        let (mut merger, mut out) = (Merger::new(options), Vec::new());
+        spans.into_iter().for_each(|span| merger.push(span, &mut out));
+        merger.close_all(&mut out);
+        (out, merger.counts())
+    }
+
+    fn int(span: &Span, key: &str) -> Option<i64> {
+        span.attributes.iter().find_map(|attribute| match attribute.value {
+            Value::Int(value) if attribute.key == key => Some(value),
+            _ => None,
+        })
+    }
+
+    fn calls(spans: &[Span]) -> i64 {
+        spans.iter().map(|span| int(span, "syscall.count").unwrap_or(1)).sum()
+    }
+
+    #[test]
+    fn full_detail_changes_nothing() {
+        let (out, counts) = run(options(Detail::Full, 1), (0..100).map(|at| span("read", 1, at * 10, 5)));
+        assert_eq!((out.len(), counts), (100, MergeCounts::default()));
+    }
+
+    #[test]
+    fn like_calls_in_a_row_become_one_with_exact_totals() {
+        let spans = (0..10).map(|at| span("read", 1, at * 10, 1 + at)).chain([span("write", 1, 200, 5)]);
+        let (out, counts) = run(options(Detail::Auto, 0), spans.chain((0..3).map(|at| span("read", 1, 300 + at, 1))));
+        let names: Vec<&str> = out.iter().map(|span| &*span.name).collect();
+        assert_eq!(names, ["read", "write", "read"]);
+        assert_eq!(counts, MergeCounts { calls: 13, spans: 2 });
+        let first = &out[0];
+        assert_eq!((first.start, first.end), (0, 100));
+        let expected = [
+            ("syscall.count", 10),
+            ("syscall.duration.sum", 55),
+            ("syscall.duration.min", 1),
+            ("syscall.duration.max", 10),
+            ("syscall.bytes", 50),
+        ];
+        expected.iter().for_each(|&(key, value)| assert_eq!(int(first, key), Some(value), "{key}"));
+        assert_eq!(int(first, "syscall.result"), None);
+        assert!(first.attributes.iter().any(|attribute| attribute.key == "file.path"));
+        assert!(!first.attributes.iter().any(|attribute| attribute.key.starts_with("syscall.arg.")));
+        // One alone is left as it is.
+        assert_eq!(int(&out[1], "syscall.result"), Some(5));
+        assert_eq!(int(&out[1], "syscall.count"), None);
+    }
+
+    #[test]
+    fn what_matters_stays_whole() {
+        let mut failed = span("read", 1, 20, 1);
+        failed.status = Status::Error("No such file or directory".into());
+        let mut event = span("execve", 1, 40, 1);
+        event.call = Some(CallFacts { tid: 1, bytes: None, errno: 0, is_event: true });
+        let slow = span("read", 1, 60, 10_000_000);
+        let spans = [span("read", 1, 0, 1), span("read", 1, 10, 1), failed, slow, event, span("read", 1, 1 << 30, 1)];
+        let (out, counts) = run(options(Detail::Auto, 0), spans);
+        assert_eq!((out.len(), counts), (5, MergeCounts { calls: 2, spans: 1 }));
+        assert_eq!(calls(&out), 6);
+    }
+
+    #[test]
+    fn a_long_run_stays_small_whatever_the_order_of_its_calls() {
+        let names = ["openat", "read", "close"];
+        let spans = (0..600_000u64).map(|at| {
+            let mut span = span(names[at as usize % 3], 1 + (at / 7 % 4) as Tid, at * 50_000, 400);
+            span.attributes.push(Attribute::new("file.path", format!("/tmp/{}", at % 1000)));
+            span
+        });
+        let (out, counts) = run(options(Detail::Auto, 1000), spans);
+        assert!(out.len() <= 1300, "{} spans", out.len());
+        assert_eq!(calls(&out), 600_000);
+        assert_eq!(counts.calls as usize + out.len() - counts.spans as usize, 600_000);
+    }
+
+    #[test]
+    fn a_hot_call_is_merged_at_once() {
+        let (out, _) = run(options(Detail::Auto, u64::MAX), (0..50_000).map(|at| span("getppid", 1, at * 1000, 400)));
+        assert_eq!(out.len() as u32, HOT + 1);
+        assert_eq!(calls(&out), 50_000);
+    }
+
+    #[test]
+    fn the_summary_has_one_span_for_each_thread_name_and_second() {
+        let spans = (0..4000u64).map(|at| {
+            let mut span = span(if at % 2 == 0 { "read" } else { "write" }, 1 + (at % 4) as Tid, at * 1_000_000, 400);
+            if at % 5 == 0 {
+                span.status = Status::Error("Bad file descriptor".into());
+            }
+            span
+        });
+        let (out, _) = run(options(Detail::Summary, 0), spans);
+        assert_eq!(calls(&out), 4000);
+        assert!(out.len() <= 4 * 6, "{} spans", out.len());
+        assert_eq!(out.iter().filter_map(|span| int(span, "syscall.errors")).sum::<i64>(), 800);
+    }
+
+    #[test]
+    fn nothing_is_left_behind_when_a_parent_ends() {
+        let mut merger = Merger::new(options(Detail::Auto, 0));
+        let mut out = Vec::new();
+        (0..3).for_each(|at| merger.push(span("read", 1, at * 10, 1), &mut out));
+        assert!(out.is_empty());
+        let mut parent = span("thread", 1, 0, 100);
+        (parent.kind, parent.call, parent.span_id) = (SpanKind::Thread, None, SpanId([9; 8]));
+        merger.push(parent, &mut out);
+        assert_eq!(out.iter().map(|span| span.kind).collect::<Vec<_>>(), [SpanKind::Call, SpanKind::Thread]);
+        let mut root = span("sh", 1, 0, 100);
+        (root.kind, root.call, root.span_id) = (SpanKind::Process, None, SpanId([7; 8]));
+        merger.push(root, &mut out);
+        let root = &out[2];
+        assert_eq!((int(root, "renacer.calls.merged"), int(root, "renacer.spans.merged")), (Some(3), Some(1)));
+    }
+}
