@@ -138,6 +138,14 @@ pub struct TraceOptions {
     #[arg(long, value_name = "TRACEPARENT", help_heading = "Spans")]
     pub trace_parent: Option<String>,
 
+    /// End the trace after this time.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Volume")]
+    pub duration: Option<Duration>,
+
+    /// What happens to the launched program when the time is up.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnTimeout::Detach, requires = "duration", help_heading = "Volume")]
+    pub on_timeout: OnTimeout,
+
     /// How many spans are made of the calls [default: auto to a collector, full to a local file].
     #[arg(long, value_name = "DETAIL", value_enum, help_heading = "Volume")]
     pub detail: Option<Detail>,
@@ -152,6 +160,14 @@ pub struct TraceOptions {
 
     #[command(flatten)]
     pub collector: CollectorOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnTimeout {
+    /// It goes on untraced.
+    Detach,
+    /// It is ended: SIGTERM, and SIGKILL 5 seconds later.
+    Kill,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -13,10 +13,10 @@ use renacer_events::{Detail, MergeOptions, Merger, Pid, SpanId, Totals, TraceId}
 use renacer_file::{CreateOptions, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
-use renacer_ptrace::{Command, Interrupts, Outcome, Tracer, capture};
+use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Tracer, capture};
 use renacer_text::{Counts, Ids, Lines, Loss, Summary, Timestamps};
 
-use crate::cli::{self, TraceOptions};
+use crate::cli::{self, OnTimeout, TraceOptions};
 use crate::exit::{Ending, say};
 use crate::export::{self, Delivery, Targets, TextTarget};
 use crate::observe::{self, Shown};
@@ -39,7 +39,12 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let named = options.output.as_deref().map(|path| create(path, options.force)).transpose()?;
 
     let capture = capture::Options { string_limit: options.string_limit as usize, capture_data: options.capture_data };
-    let engine = renacer_ptrace::Options { follow: !options.no_follow, capture };
+    let at_timeout = match options.on_timeout {
+        OnTimeout::Detach => AtTimeout::Detach,
+        OnTimeout::Kill => AtTimeout::Kill,
+    };
+    let limit = options.duration.map(|duration| (duration, at_timeout));
+    let engine = renacer_ptrace::Options { follow: !options.no_follow, capture, limit };
     let tracer = match options.command.split_first() {
         Some((program, arguments)) => {
             let command = Command {

@@ -25,10 +25,14 @@ struct Launched {
 
 impl Launched {
     fn start(script: &str, configure: impl FnOnce(&mut Command) -> Command) -> Launched {
+        Launched::start_with(&[], script, configure)
+    }
+
+    fn start_with(options: &[&str], script: &str, configure: impl FnOnce(&mut Command) -> Command) -> Launched {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let spans = folder.path().join("spans.otlp.jsonl");
         let mut command = renacer();
-        command.args(["trace", "--quiet", "-o"]).arg(&spans).args(["--", "sh", "-c", script]);
+        command.args(["trace", "--quiet", "-o"]).arg(&spans).args(options).args(["--", "sh", "-c", script]);
         let mut command = configure(&mut command);
         let mut renacer = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("renacer runs");
         let mut output = BufReader::new(renacer.stdout.take().expect("its output"));
@@ -177,5 +181,34 @@ fn killed_renacer_leaves_a_valid_file() {
         let trace = Trace::read(&launched.spans);
         assert!(trace.of(Kind::Call).count() > 1000);
         wait_until("the program to be gone", || !is_alive(launched.program));
+    }
+}
+
+/// With `--duration` the trace ends and the program goes on, untraced and unharmed.
+#[test]
+fn a_program_goes_on_untraced_when_the_time_is_up() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let go_on = folder.path().join("go on");
+    let script = format!("echo ready; until test -e '{}'; do sleep 0.05; done; echo done", go_on.display());
+    let mut run = Launched::start_with(&["--duration", "400ms"], &script, unchanged);
+    assert_eq!(run.end().code(), Some(0));
+    assert!(is_alive(run.program));
+    assert_eq!(support::tracer(run.program), Some(0));
+    std::fs::write(&go_on, "").expect("a file");
+    assert_eq!(line(&mut run.output), "done\n");
+    assert_whole(&run.spans);
+}
+
+/// `--on-timeout kill` ends the program: gently, and then for good.
+#[test]
+fn a_program_is_ended_when_the_time_is_up() {
+    for (script, signal) in [("exec sleep 60", 15), ("trap '' TERM; while :; do sleep 1; done", 9)] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let spans = folder.path().join("spans.otlp.jsonl");
+        let mut command = renacer();
+        command.args(["trace", "--duration", "300ms", "--on-timeout", "kill", "-o"]).arg(&spans);
+        let finished = support::finish(command.args(["--", "sh", "-c", script]));
+        assert_eq!(finished.status.signal(), Some(signal), "{script}: {}", finished.text());
+        assert_whole(&spans);
     }
 }

@@ -5,6 +5,7 @@
 //! tracee does not wait for that either.
 
 mod births;
+mod ending;
 mod stacks;
 
 use std::collections::HashMap;
@@ -18,21 +19,17 @@ use renacer_events::{
 };
 
 use self::births::Newborn;
+pub use self::ending::AtTimeout;
 use crate::arch::{self, Role};
 use crate::attach::{self, AttachError};
 use crate::capture;
-use crate::interrupts::{Interrupt, Interrupts};
+use crate::interrupts::Interrupts;
 use crate::launch::{self, Child, Command, LaunchError};
 use crate::memory::{Method, TraceeMemory};
 use crate::proc;
 use crate::sys::clock::monotonic;
 use crate::sys::{ptrace, signal};
 use crate::tracee::{self, Change, Gone, Report, Stop, Stopped, SyscallInfo};
-
-/// How long a detach waits for tracees that do not stop (asleep in the kernel); afterwards the kernel lets them go when we end.
-const DETACH_PATIENCE: Duration = Duration::from_secs(2);
-/// A second key press within this time means: end now.
-const IMPATIENCE: Duration = Duration::from_secs(2);
 
 /// What to trace and how much to copy.
 #[derive(Clone, Debug)]
@@ -41,6 +38,8 @@ pub struct Options {
     pub follow: bool,
     /// What is read of the tracee's memory.
     pub capture: capture::Options,
+    /// How long the run lasts at most, and what happens then.
+    pub limit: Option<(Duration, AtTimeout)>,
 }
 
 /// How a run ended.
@@ -50,6 +49,8 @@ pub struct Outcome {
     pub status: Option<ExitStatus>,
     /// The signal that made Renacer let its tracees go.
     pub interrupted: Option<i32>,
+    /// Whether the run was ended because its time was up.
+    pub timed_out: bool,
     /// Calls in a convention that Renacer has no table for; they are not reported otherwise.
     pub foreign_calls: u64,
 }
@@ -82,6 +83,8 @@ pub struct Tracer {
     first_events: Vec<Event>,
     detaching: Option<Instant>,
     last_interrupt: Option<Instant>,
+    /// When the time is up, or patience with a program that was asked to end.
+    deadline: Option<Instant>,
     outcome: Outcome,
 }
 
@@ -209,6 +212,7 @@ impl Tracer {
             first_events: Vec::new(),
             detaching: None,
             last_interrupt: None,
+            deadline: None,
             outcome: Outcome::default(),
         }
     }
@@ -242,10 +246,12 @@ impl Tracer {
         if let Some(gate) = self.launch.as_mut().and_then(|launch| launch.gate.take()) {
             gate.release();
         }
+        self.start_clock(interrupts);
         loop {
             if let Some(interrupt) = interrupts.take() {
                 self.interrupted(interrupt, interrupts);
             }
+            self.keep_time(interrupts);
             if self.detaching.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
@@ -263,33 +269,6 @@ impl Tracer {
         match self.launch.and_then(|launch| launch.failed.map(|errno| (launch.path, errno))) {
             Some((path, errno)) => Err(launch::explain_exec(&path, errno).into()),
             None => Ok(self.outcome),
-        }
-    }
-
-    /// Ctrl-C and its kin. A launched program decides by itself what the first one means: it got it from the terminal too, or gets
-    /// it from us. The second one, and the first one where nothing was launched or it has ended, lets all tracees go.
-    fn interrupted(&mut self, interrupt: Interrupt, interrupts: &Interrupts) {
-        let now = Instant::now();
-        let impatient = self.last_interrupt.is_some_and(|last| now - last < IMPATIENCE || !interrupt.from_terminal);
-        self.last_interrupt = Some(now);
-        if let Some(main) = self.main.filter(|_| self.outcome.status.is_none()) {
-            if !interrupt.from_terminal {
-                let _ = signal::kill(main, interrupt.signal);
-            }
-            if !impatient {
-                return;
-            }
-        }
-        self.outcome.interrupted = Some(interrupt.signal);
-        if self.detaching.is_some() {
-            // Asked again: do not wait any longer.
-            self.detaching = Some(now);
-            return;
-        }
-        self.detaching = Some(now + DETACH_PATIENCE);
-        interrupts.remind(DETACH_PATIENCE);
-        for &tid in self.threads.keys() {
-            let _ = tracee::interrupt(tid);
         }
     }
 

@@ -18,7 +18,7 @@ pub mod table;
 mod tracee;
 
 pub use attach::AttachError;
-pub use engine::{Options, Outcome, TraceError, Tracer};
+pub use engine::{AtTimeout, Options, Outcome, TraceError, Tracer};
 pub use interrupts::{Interrupt, Interrupts};
 pub use launch::{Command, LaunchError};
 pub use sys::clock::{monotonic, realtime};
