@@ -86,3 +86,38 @@ fn unzstd(mut stored: &[u8], bytes: &mut Vec<u8>, in_time: impl Fn() -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_limited_and_used_up() {
+        // One block of zstd that stands for 100 kB, many times: magic, descriptor, window of 1 MB, blocks of repetition.
+        let mut stored = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0x50];
+        for block in 0..40u8 {
+            let header = (100_000u32 << 3) | (1 << 1) | u32::from(block == 39);
+            stored.extend(&header.to_le_bytes()[..3]);
+            stored.push(block);
+        }
+        let mut left = Duration::from_secs(600);
+        let bytes = decompress(&stored, CompressionFormat::Zstandard, 4_000_000, &mut left).unwrap();
+        assert!(bytes.chunks(100_000).enumerate().all(|(block, chunk)| chunk.iter().all(|&byte| byte == block as u8)));
+        assert!(left < Duration::from_secs(600));
+        let mut none = Duration::ZERO;
+        let refused = decompress(&stored, CompressionFormat::Zstandard, 4_000_000, &mut none);
+        assert!(matches!(refused, Err(Refused::TooSlow)));
+        let zlib = [0x78, 0x9c, 0x03, 0, 0, 0, 0, 1];
+        assert!(decompress(&zlib, CompressionFormat::Zlib, 0, &mut left).unwrap().is_empty());
+        assert!(matches!(decompress(&zlib, CompressionFormat::Zlib, 0, &mut none), Err(Refused::TooSlow)));
+    }
+
+    #[test]
+    fn a_window_beyond_what_linkers_use_is_refused() {
+        // The descriptor of the window says 2 to the power of 10 + 20 bytes.
+        let stored = [0x28, 0xb5, 0x2f, 0xfd, 0, 20 << 3, 1, 0, 0];
+        let mut left = Duration::from_secs(600);
+        let refused = decompress(&stored, CompressionFormat::Zstandard, 0, &mut left);
+        assert!(matches!(refused, Err(Refused::TooLarge)), "{refused:?}");
+    }
+}

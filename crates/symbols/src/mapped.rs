@@ -3,7 +3,7 @@
 //! Whoever may write to a file may also truncate it, and touching a mapped page that the file no longer has is SIGBUS, which
 //! ends the process. So every mapping is entered in a table, and a handler of SIGBUS, installed with the first mapping,
 //! puts pages of zeros where the file has ended, then lets the read go on; the mapping is marked as [`Bytes::lost`]. A
-//! SIGBUS elsewhere takes the course that it would have taken without the handler.
+//! fault elsewhere goes to the handler that was there before, and a SIGBUS that was sent ends the process, as it should.
 //!
 //! What remains is that a mapped file's contents may change while they are read. Nothing here can prevent that; readers
 //! must not trust what they have checked before to be still so, and take what they need by copying small values.
@@ -178,12 +178,12 @@ impl Slot {
             return false;
         }
         let page = address - address % page_size;
+        let place = std::ptr::without_provenance_mut(page);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
         // SAFETY: the range lies in a mapping of this module, which is not unmapped before its slot is released: the thread
         // that reads it owns a handle. It is replaced by memory that is readable too.
         #[allow(unsafe_code)]
-        let mapped =
-            unsafe { libc::mmap(std::ptr::without_provenance_mut(page), end - page, libc::PROT_READ, flags, -1, 0) };
+        let mapped = unsafe { libc::mmap(place, end - page, libc::PROT_READ, flags, -1, 0) };
         if mapped == libc::MAP_FAILED {
             return false;
         }
@@ -221,7 +221,9 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, cont
         return;
     }
     match BEFORE.get() {
-        Some(before) if ![libc::SIG_DFL, libc::SIG_IGN].contains(&before.sa_sigaction) => {
+        Some(before) if code <= 0 && before.sa_sigaction == libc::SIG_IGN => {}
+        // Rust's own handler would take a signal that was sent for a fault that comes again, and let it pass.
+        Some(before) if code > 0 && ![libc::SIG_DFL, libc::SIG_IGN].contains(&before.sa_sigaction) => {
             // SAFETY: the former handler gets what the kernel would have given it; the flag tells its type.
             #[allow(unsafe_code)]
             unsafe {
@@ -233,7 +235,6 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, cont
                 }
             }
         }
-        Some(before) if before.sa_sigaction == libc::SIG_IGN && code <= 0 => {}
         _ => {
             // SAFETY: a valid structure; raising a signal is allowed in a handler.
             #[allow(unsafe_code)]
@@ -247,5 +248,85 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, cont
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use super::*;
+
+    fn large_file() -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(2 * READ_AT_MOST).unwrap();
+        file
+    }
+
+    /// Runs the test `in_a_process_of_its_own` in one, doing `what`; the signal that ended it.
+    fn signal_of(what: &str) -> Option<i32> {
+        let program = std::env::current_exe().unwrap();
+        let arguments = ["--exact", "mapped::tests::in_a_process_of_its_own", "--nocapture"];
+        let output = Command::new(program).args(arguments).env("RENACER_MAPPED_TEST", what).output().unwrap();
+        assert!(output.status.success() || output.status.signal().is_some(), "{what}: {output:?}");
+        output.status.signal()
+    }
+
+    #[test]
+    fn in_a_process_of_its_own() {
+        let Ok(what) = std::env::var("RENACER_MAPPED_TEST") else { return };
+        let file = large_file();
+        let bytes = Bytes::of_file(&file, 2 * READ_AT_MOST).unwrap();
+        let Owner::Mapped(mapping) = &*bytes.owner else { panic!("read instead of mapped") };
+        match what.as_str() {
+            "ours" => {
+                file.set_len(0).unwrap();
+                assert!(bytes.iter().all(|&byte| byte == 0));
+                assert!(bytes.lost());
+            }
+            "another's" => {
+                mapping.slot.release();
+                file.set_len(0).unwrap();
+                assert!(bytes.contains(&1), "not reached");
+            }
+            "sent" => rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::BUS).unwrap(),
+            "many" => {
+                let open = |length: u64| Bytes::of_file(&file, length);
+                let all: Vec<Bytes> = (1..MAPPINGS).map(|_| open(2 * READ_AT_MOST).unwrap()).collect();
+                let is_mapped = |bytes: &Bytes| matches!(*bytes.owner, Owner::Mapped(_));
+                assert!(all.iter().all(is_mapped));
+                assert!(!is_mapped(&open(2 * READ_AT_MOST).unwrap()));
+                file.set_len(READ_INSTEAD_AT_MOST + 1).unwrap();
+                let error = open(READ_INSTEAD_AT_MOST + 1).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+                drop(all);
+                assert!(is_mapped(&open(READ_INSTEAD_AT_MOST + 1).unwrap()));
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn only_ours_are_mended() {
+        assert_eq!(signal_of("ours"), None);
+        assert_eq!(signal_of("another's"), Some(libc::SIGBUS));
+        assert_eq!(signal_of("sent"), Some(libc::SIGBUS));
+    }
+
+    #[test]
+    fn without_room_for_mappings_files_are_read() {
+        assert_eq!(signal_of("many"), None);
+    }
+
+    #[test]
+    fn a_file_shorter_than_asked_for_is_an_error_or_lost() {
+        let file = large_file();
+        file.set_len(100).unwrap();
+        assert_eq!(Bytes::of_file(&file, 101).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        let mapped = Bytes::of_file(&file, 3 * READ_AT_MOST).unwrap();
+        assert_eq!(mapped[3 * READ_AT_MOST as usize - 1], 0);
+        assert!(mapped.lost());
+        assert_eq!(Bytes::of_file(&file, 0).unwrap().len(), 0);
     }
 }

@@ -187,7 +187,7 @@ impl ObjectFile {
     /// When it is not within the file, or its decompression is refused.
     pub fn section(&self, name: &str) -> Result<Option<Section>, Refused> {
         let elf = self.elf()?;
-        let Some(section) = elf.section_by_name(name) else { return Ok(None) };
+        let Some(section) = find(&elf, name) else { return Ok(None) };
         if section.file_range().is_none() {
             return Ok(None);
         }
@@ -204,14 +204,20 @@ impl ObjectFile {
     /// Whether there is a section of this name with contents in this file.
     pub fn has_section(&self, name: &str) -> bool {
         let elf = self.elf().ok();
-        let range = elf.as_ref().and_then(|elf| elf.section_by_name(name)?.file_range());
+        let range = elf.as_ref().and_then(|elf| find(elf, name)?.file_range());
         range.is_some_and(|(_, size)| size > 0)
     }
 
     /// The virtual address of a section.
     pub fn section_address(&self, name: &str) -> Option<u64> {
-        Some(self.elf().ok()?.section_by_name(name)?.address())
+        Some(find(&self.elf().ok()?, name)?.address())
     }
+}
+
+/// By its name or the name that it had when its compression was told by the name.
+fn find<'data, 'file>(elf: &'file object::File<'data>, name: &str) -> Option<object::Section<'data, 'file>> {
+    let formerly = || elf.section_by_name(&format!(".zdebug_{}", name.strip_prefix(".debug_")?));
+    elf.section_by_name(name).or_else(formerly)
 }
 
 impl Decompressed {
@@ -312,3 +318,6 @@ fn find_build_id<Elf: FileHeader<Endian = Endianness>>(
     }
     None
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
