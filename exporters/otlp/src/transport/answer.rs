@@ -11,6 +11,8 @@ use crate::fields::{Field, fields};
 
 /// Longest piece of a collector's words that is repeated.
 const MAX_MESSAGE: usize = 300;
+/// A collector that wants to be left alone for longer than a day is taken to mean a day.
+const LONGEST_REST: Duration = Duration::from_secs(86_400);
 
 /// The outcome of one attempt.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub(crate) enum Answer {
 }
 
 /// The meaning of a complete answer.
-pub(super) fn interpret(parts: &Parts, trailers: Option<&HeaderMap>, body: &[u8], protocol: Protocol) -> Answer {
+pub(crate) fn interpret(parts: &Parts, trailers: Option<&HeaderMap>, body: &[u8], protocol: Protocol) -> Answer {
     if protocol == Protocol::Grpc && parts.status == StatusCode::OK {
         return grpc(parts, trailers, body);
     }
@@ -69,10 +71,10 @@ fn is_about_size(message: &str) -> bool {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST_REST));
     }
     let at = httpdate::parse_http_date(text).ok()?;
-    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+    Some(at.duration_since(SystemTime::now()).unwrap_or_default().min(LONGEST_REST))
 }
 
 /// A collector's words behind a status, made fit for a terminal.
@@ -203,7 +205,7 @@ fn retry_info(details: &str) -> Option<Duration> {
                 _ => {}
             }
         }
-        return Some(Duration::new(seconds.min(86_400), nanos.min(999_999_999) as u32));
+        return Some(Duration::new(seconds, nanos.min(999_999_999) as u32).min(LONGEST_REST));
     }
     None
 }
@@ -252,6 +254,10 @@ mod tests {
         let wait = retry_after(&header(&soon)).unwrap();
         assert!((98..=100).contains(&wait.as_secs()), "{wait:?}");
         assert_eq!(retry_after(&header("soon")), None);
+        // Times are added to it.
+        for long in ["18446744073709551615", "Thu, 01 Jan 2099 00:00:00 GMT"] {
+            assert_eq!(retry_after(&header(long)), Some(LONGEST_REST));
+        }
     }
 
     #[test]
