@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::escape::shorten;
 use crate::resource::ImageFacts;
 use crate::signal::{signal_code_name, signal_name};
 use crate::{
@@ -128,11 +129,14 @@ impl ThreadSpan {
 
     /// Ends the span and makes room for it in its process's.
     pub(super) fn finish(self, trace: &Trace, end: u64, name: &Text, image: &mut ImageSpan) -> Span {
+        let mut span_name = compact_str::format_compact!("thread {name}");
+        // Whole, the thread's name stands in the attribute.
+        shorten(&mut span_name);
         let rest = Rest {
             parent_id: Some(image.open.id),
             parent_is_remote: false,
             kind: SpanKind::Thread,
-            name: compact_str::format_compact!("thread {name}"),
+            name: span_name,
             attributes: vec![Attribute::new("linux.tid", self.tid), Attribute::new("thread.name", name.clone())],
             status: Status::Unset,
             resource: image.resource.clone(),

@@ -37,6 +37,18 @@ fn threads_have_spans_once_there_are_two() {
 }
 
 #[test]
+fn a_long_name_makes_no_longer_span_name_than_others() {
+    let mut run = Run::launched(options());
+    run.thread(20, 100, 101, None);
+    run.event(21, 101, EventKind::Renamed("n".repeat(20_000)));
+    let done = run.finish();
+    let thread = done.spans.iter().find(|span| span.name.starts_with("thread n")).unwrap();
+    assert_eq!(thread.name.len(), 16 * 1024);
+    assert_eq!(get(thread, "thread.name"), Some(&Value::Text("n".repeat(16 * 1024).into())));
+    assert_eq!(done.totals.truncated, 1);
+}
+
+#[test]
 fn the_first_thread_may_end_before_the_others() {
     let mut run = Run::launched(options());
     run.thread(20, 100, 101, None);
