@@ -22,6 +22,8 @@ mod encode;
 pub mod environment;
 mod exporter;
 mod fields;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod host;
 mod json;
 mod limits;

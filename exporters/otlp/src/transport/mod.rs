@@ -14,6 +14,8 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Version};
 
 pub(crate) use answer::Answer;
+#[cfg(fuzzing)]
+pub(crate) use answer::interpret;
 use connection::Connection;
 pub use tls::Error;
 
