@@ -1,0 +1,4 @@
+#pragma once
+int other(int n);
+int calls_back(int (*function)(int), int n);
+int generated(int n);

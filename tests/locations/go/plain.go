@@ -1,0 +1,5 @@
+//go:build !native
+
+package main
+
+func called() {}
