@@ -10,5 +10,6 @@ mod decompress;
 pub mod mapped;
 pub mod modules;
 pub mod object_file;
+pub mod python;
 mod rooted;
 mod split_units;
