@@ -59,11 +59,11 @@ pub struct DebugFiles {
 impl DebugFiles {
     /// With our own root, and debuginfod as the environment says.
     pub fn from_environment() -> DebugFiles {
-        DebugFiles::new(&|name| std::env::var_os(name))
+        DebugFiles::new(Root::ours().ok(), &|name| std::env::var_os(name))
     }
 
-    fn new(environment: &dyn Fn(&str) -> Option<OsString>) -> DebugFiles {
-        DebugFiles { ours: Root::ours().ok(), cache: cache_directory(environment), refused: AtomicU64::new(0) }
+    fn new(ours: Option<Root>, environment: &dyn Fn(&str) -> Option<OsString>) -> DebugFiles {
+        DebugFiles { ours, cache: cache_directory(environment), refused: AtomicU64::new(0) }
     }
 
     /// How many files that were there, and might have belonged, were refused: too large, too slow or malformed.
@@ -267,3 +267,6 @@ fn cache_directory(environment: &dyn Fn(&str) -> Option<OsString>) -> Option<Pat
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;
