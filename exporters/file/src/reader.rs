@@ -237,7 +237,7 @@ impl Head {
         match encoding {
             Encoding::Protobuf => {
                 length_delimited(1, &bytes, &mut head);
-                if let Some(url) = schema_url {
+                if let Some(url) = schema_url.filter(|url| !url.is_empty()) {
                     length_delimited(3, url.as_bytes(), &mut head);
                 }
             }
