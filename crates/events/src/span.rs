@@ -105,7 +105,7 @@ pub enum Status {
 #[derive(Clone, Debug)]
 pub struct SpanEvent {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// When, nanoseconds since the epoch.
     pub at: u64,
     /// Attributes.

@@ -176,7 +176,7 @@ fn event(out: &mut Vec<u8>, event: &SpanEvent) {
     out.extend_from_slice(b"{\"timeUnixNano\":\"");
     number(out, event.at);
     out.extend_from_slice(b"\",\"name\":\"");
-    escaped(out, event.name);
+    escaped(out, &event.name);
     out.push(b'"');
     attributes(out, &event.attributes);
     out.push(b'}');

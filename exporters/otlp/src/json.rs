@@ -120,7 +120,7 @@ pub(crate) fn span(out: &mut String, span: &Span, limits: &Limits) {
         out.push_str(",\"events\":");
         list(out, span.events.iter().take(limits.events), |out, event| {
             number(out, format_args!("{{\"timeUnixNano\":\"{}\",\"name\":", event.at));
-            string(out, event.name);
+            string(out, &event.name);
             out.push_str(",\"attributes\":");
             attributes(out, &event.attributes, limits.event_attributes, limits.value_length);
             count(out, "droppedAttributesCount", left_out(event.attributes.len(), limits.event_attributes));

@@ -36,7 +36,7 @@ fn span(resource: &Arc<Resource>, id: u64) -> Span {
         dropped_attributes: 3,
         caller: renacer_events::Caller::default(),
         call: None,
-        events: vec![SpanEvent { name: "signal", at: 5, attributes: vec![Attribute::new("signal", 15)] }],
+        events: vec![SpanEvent { name: "signal".into(), at: 5, attributes: vec![Attribute::new("signal", 15)] }],
         dropped_events: 2,
         links: vec![Link {
             trace_id: TraceId([1; 16]),
@@ -218,7 +218,7 @@ fn attributes_events_and_links_of_every_length_arrive() {
     let sizes = [0, 80, 127, 128, 129, 16_000, 16_370, 16_384, 20_000, 200 * 16_384];
     // As many texts as it takes, none longer than is allowed.
     let texts = |size: usize| vec![Attribute::new("t", vec!["x".repeat(size % 16_384).into(); 1 + size / 16_384])];
-    span.events = sizes.map(|size| SpanEvent { name: "e", at: 1, attributes: texts(size) }).into();
+    span.events = sizes.map(|size| SpanEvent { name: "e".into(), at: 1, attributes: texts(size) }).into();
     let link = span.links[0].clone();
     span.links = sizes.map(|size| Link { attributes: texts(size), ..link.clone() }).into();
     let decoded = only_span(decode(&[span], limits));

@@ -68,7 +68,7 @@ impl OpenSpan {
         attributes.push(Attribute::new("signal.name", Text::from(signal_name(signal.number))));
         attributes.push(Attribute::new("signal.code", Text::from(signal_code_name(signal.number, signal.code))));
         attributes.extend(signal.sender_pid.map(|pid| Attribute::new("signal.sender.pid", pid)));
-        self.events.push(SpanEvent { name: "signal", at, attributes });
+        self.events.push(SpanEvent { name: "signal".into(), at, attributes });
         true
     }
 

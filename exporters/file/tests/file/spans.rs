@@ -64,8 +64,8 @@ pub fn full(resource: &Arc<Resource>, id: u64) -> Span {
         caller: renacer_events::Caller::default(),
         call: None,
         events: vec![
-            SpanEvent { name: "signal", at: 1_700_000_000_000_000_000, attributes: Vec::new() },
-            SpanEvent { name: "signal", at: 7, attributes: vec![Attribute::new("signal.name", "SIGCHLD")] },
+            SpanEvent { name: "signal".into(), at: 1_700_000_000_000_000_000, attributes: Vec::new() },
+            SpanEvent { name: "signal".into(), at: 7, attributes: vec![Attribute::new("signal.name", "SIGCHLD")] },
         ],
         dropped_events: 2,
         links: vec![

@@ -172,7 +172,7 @@ fn lines_stay_under_a_mebibyte_whatever_the_spans_hold() {
         Attribute::new("kept", 1),
     ];
     monster.events = (0..100)
-        .map(|at| SpanEvent { name: "signal", at, attributes: vec![Attribute::new("a", plain.as_str())] })
+        .map(|at| SpanEvent { name: "signal".into(), at, attributes: vec![Attribute::new("a", plain.as_str())] })
         .collect();
     monster.status = Status::Error("é\u{1}".repeat(100_000).into());
     all.push(monster);

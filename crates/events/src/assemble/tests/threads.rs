@@ -113,7 +113,7 @@ fn signals_are_events_of_the_thread_or_of_a_process_with_one() {
     run.event(23, 101, EventKind::GroupStopped { signal: 19 });
     let done = run.finish();
     let event = &done.span("program").events[0];
-    assert_eq!((event.name, event.at - EPOCH), ("signal", 20));
+    assert_eq!((&*event.name, event.at - EPOCH), ("signal", 20));
     let expected = [
         Attribute::new("signal.name", "SIGTERM"),
         Attribute::new("signal.code", "SI_USER"),
