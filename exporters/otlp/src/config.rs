@@ -57,6 +57,31 @@ impl Compression {
     }
 }
 
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Traces,
+    Metrics,
+}
+
+impl Signal {
+    /// Where a collector takes it over HTTP.
+    fn path(self) -> &'static str {
+        match self {
+            Signal::Traces => "/v1/traces",
+            Signal::Metrics => "/v1/metrics",
+        }
+    }
+
+    /// Where a collector takes it over gRPC.
+    pub(crate) fn grpc_path(self) -> &'static str {
+        match self {
+            Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+            Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        }
+    }
+}
+
 /// What the command line says; it wins over the environment.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
@@ -105,6 +130,7 @@ pub enum ConfigError {
 /// Everything needed to deliver spans. Making one starts nothing.
 #[derive(Clone)]
 pub struct Config {
+    pub(crate) signal: Signal,
     pub(crate) uri: Uri,
     pub(crate) protocol: Protocol,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
@@ -151,7 +177,8 @@ pub(crate) const MAX_BATCH_BYTES: usize = 3 << 20;
 /// How an endpoint came to be known decides what its path means.
 enum Source {
     Flag,
-    Traces,
+    /// The variable of the signal.
+    Signal,
     General,
 }
 
@@ -163,7 +190,14 @@ impl Config {
         overrides: &Overrides,
     ) -> Result<(Option<Config>, Vec<String>), ConfigError> {
         let mut variables = Variables::new(lookup);
-        let config = read(&mut variables, overrides)?;
+        if variables.get("OTEL_CONFIG_FILE").is_some() {
+            variables
+                .warn("OTEL_CONFIG_FILE: configuration files are not supported; the other OTEL_* variables are used");
+        }
+        let config = match is_wanted(&mut variables, overrides) {
+            true => Some(read(&mut variables, overrides, Signal::Traces)?),
+            false => None,
+        };
         Ok((config, variables.warnings))
     }
 
@@ -192,15 +226,14 @@ impl Config {
     }
 }
 
-fn read(variables: &mut Variables<'_>, overrides: &Overrides) -> Result<Option<Config>, ConfigError> {
-    if variables.get("OTEL_CONFIG_FILE").is_some() {
-        variables.warn("OTEL_CONFIG_FILE: configuration files are not supported; the other OTEL_* variables are used");
-    }
-    if !is_wanted(variables, overrides) {
-        return Ok(None);
-    }
+/// Reads what a signal's requests need.
+pub(crate) fn read(
+    variables: &mut Variables<'_>,
+    overrides: &Overrides,
+    signal: Signal,
+) -> Result<Config, ConfigError> {
     let given = protocol(variables, overrides)?;
-    let (uri, protocol) = endpoint(variables, overrides, given)?;
+    let (uri, protocol) = endpoint(variables, overrides, given, signal)?;
     let headers = headers(variables, overrides)?;
     let compression = compression(variables, overrides)?;
     if overrides.timeout == Some(Duration::ZERO) {
@@ -221,7 +254,8 @@ fn read(variables: &mut Variables<'_>, overrides: &Overrides) -> Result<Option<C
         variables.warn("OTEL_BSP_MAX_EXPORT_BATCH_SIZE is larger than the queue; the queue's size is used");
         max_batch_spans = max_queue_spans;
     }
-    Ok(Some(Config {
+    Ok(Config {
+        signal,
         uri,
         protocol,
         headers,
@@ -237,7 +271,7 @@ fn read(variables: &mut Variables<'_>, overrides: &Overrides) -> Result<Option<C
         max_queue_spans,
         max_requests: 4,
         limits: Limits::from_variables(variables),
-    }))
+    })
 }
 
 /// Whether a collector is wanted at all: a flag or a variable must say so, and none may forbid it.
@@ -301,23 +335,23 @@ fn endpoint(
     variables: &mut Variables<'_>,
     overrides: &Overrides,
     given: Option<Protocol>,
+    signal: Signal,
 ) -> Result<(Uri, Protocol), ConfigError> {
     let insecure = variables.otlp("INSECURE").is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"));
     if let Some(text) = overrides.endpoint.as_deref().filter(|text| !text.is_empty()) {
         let protocol =
             given.unwrap_or(if port_of(text) == Some(4317) { Protocol::Grpc } else { Protocol::HttpProtobuf });
-        return match target(text, Source::Flag, protocol, insecure) {
+        return match target(text, Source::Flag, protocol, insecure, signal) {
             Ok(uri) => Ok((uri, protocol)),
             Err(_) if text.contains('@') => Err(ConfigError::User),
             Err(reason) => Err(ConfigError::Endpoint(text.to_owned(), reason)),
         };
     }
     let protocol = given.unwrap_or(Protocol::HttpProtobuf);
-    for (name, source) in
-        [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", Source::Traces), ("OTEL_EXPORTER_OTLP_ENDPOINT", Source::General)]
-    {
-        let Some(text) = variables.get(name) else { continue };
-        match target(&text, source, protocol, insecure) {
+    let [own, general] = variables.otlp_names("ENDPOINT");
+    for (name, source) in [(own, Source::Signal), (general, Source::General)] {
+        let Some(text) = variables.get(&name) else { continue };
+        match target(&text, source, protocol, insecure, signal) {
             Ok(uri) => return Ok((uri, protocol)),
             // It may hold a password.
             Err(reason) if text.contains('@') => variables.warn(&format!("{name} is ignored: {reason}")),
@@ -325,7 +359,7 @@ fn endpoint(
         }
     }
     let default = if protocol == Protocol::Grpc { "http://localhost:4317" } else { "http://localhost:4318" };
-    match target(default, Source::General, protocol, insecure) {
+    match target(default, Source::General, protocol, insecure, signal) {
         Ok(uri) => Ok((uri, protocol)),
         Err(reason) => Err(ConfigError::Endpoint(default.to_owned(), reason)),
     }
@@ -337,7 +371,7 @@ fn port_of(text: &str) -> Option<u16> {
 }
 
 /// The URL that requests to this endpoint go to.
-fn target(text: &str, source: Source, protocol: Protocol, insecure: bool) -> Result<Uri, &'static str> {
+fn target(text: &str, source: Source, protocol: Protocol, insecure: bool, signal: Signal) -> Result<Uri, &'static str> {
     let text = text.trim();
     let whole = match text.contains("://") {
         true => text.to_owned(),
@@ -352,13 +386,20 @@ fn target(text: &str, source: Source, protocol: Protocol, insecure: bool) -> Res
     if authority.as_str().contains('@') {
         return Err("a user name in it is not supported; use a header");
     }
+    let verbatim = || uri.path_and_query().map_or("/".to_owned(), ToString::to_string);
     let path = match (protocol, source) {
         (Protocol::Grpc, _) => "/".to_owned(),
-        (_, Source::Traces) => uri.path_and_query().map_or("/".to_owned(), ToString::to_string),
-        (_, Source::Flag) if !matches!(uri.path(), "" | "/") => {
-            uri.path_and_query().map_or("/".to_owned(), ToString::to_string)
-        }
-        (_, Source::Flag | Source::General) => format!("{}/v1/traces", uri.path().trim_end_matches('/')),
+        (_, Source::Signal) => verbatim(),
+        (_, Source::Flag) if !matches!(uri.path(), "" | "/") => match signal {
+            Signal::Traces => verbatim(),
+            // The flag says where traces go; others go beside them.
+            Signal::Metrics => {
+                let before = uri.path().strip_suffix(Signal::Traces.path());
+                let before = before.ok_or("it is for traces alone")?;
+                format!("{before}{}", signal.path())
+            }
+        },
+        (_, Source::Flag | Source::General) => format!("{}{}", uri.path().trim_end_matches('/'), signal.path()),
     };
     Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query(path).build().map_err(|_| "it is no URL")
 }

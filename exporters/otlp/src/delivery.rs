@@ -159,7 +159,7 @@ impl Worker {
                     self.reached(false);
                     return Outcome::TooLarge(message);
                 }
-                Answer::Refused(message) => {
+                Answer::Refused(message) | Answer::NoSuchService(message) => {
                     self.reached(false);
                     return Outcome::Refused(message);
                 }

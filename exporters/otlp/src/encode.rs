@@ -183,7 +183,7 @@ mod tests {
             attributes: Vec::new(),
             dropped_attributes: 0,
             caller: renacer_events::Caller::default(),
-        call: None,
+            call: None,
             events: Vec::new(),
             dropped_events: 0,
             links: Vec::new(),

@@ -44,6 +44,7 @@ pub fn read_answer(
         transport::Answer::Retry { message, after } => Answer { rejected: 0, message, after },
         transport::Answer::TooLarge(message)
         | transport::Answer::Refused(message)
+        | transport::Answer::NoSuchService(message)
         | transport::Answer::NotConnected(message)
         | transport::Answer::TimedOut(message) => Answer { rejected: 0, message, after: None },
     })

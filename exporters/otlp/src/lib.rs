@@ -27,6 +27,7 @@ pub mod fuzzing;
 mod host;
 mod json;
 mod limits;
+mod metrics;
 mod protobuf;
 mod queue;
 mod transport;
@@ -36,6 +37,7 @@ pub use config::{Compression, Config, ConfigError, Overrides, Protocol};
 pub use encode::encode_request;
 pub use exporter::{Counts, Exporter, Finished};
 pub use limits::{Limits, MAX_TEXT};
+pub use metrics::{Figure, Metrics, MetricsConfig};
 pub use transport::Error;
 
 /// Name of the instrumentation scope of all spans.

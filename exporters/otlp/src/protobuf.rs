@@ -8,9 +8,9 @@ use renacer_events::{Attribute, Link, Resource, Span, SpanEvent, Status, Value};
 use crate::limits::{Limits, MAX_TEXT, cut};
 use crate::{SCHEMA_URL, SCOPE_NAME, SCOPE_VERSION};
 
-const VARINT: u32 = 0;
+pub(crate) const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
-const BYTES: u32 = 2;
+pub(crate) const BYTES: u32 = 2;
 const FIXED32: u32 = 5;
 
 /// Span kind and status code as the protocol numbers them.
@@ -22,7 +22,7 @@ pub(crate) fn flags(span: &Span) -> u32 {
     if span.parent_is_remote { 0x300 } else { 0x100 }
 }
 
-fn varint(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -35,7 +35,7 @@ fn varint_len(number: u64) -> usize {
     (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-fn tag(out: &mut Vec<u8>, field: u32, wire_type: u32) {
+pub(crate) fn tag(out: &mut Vec<u8>, field: u32, wire_type: u32) {
     varint(out, u64::from(field << 3 | wire_type));
 }
 
@@ -44,13 +44,13 @@ fn sized(len: usize) -> usize {
     1 + varint_len(len as u64) + len
 }
 
-fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
+pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     tag(out, field, BYTES);
     varint(out, value.len() as u64);
     out.extend_from_slice(value);
 }
 
-fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
+pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
     tag(out, field, FIXED64);
     out.extend_from_slice(&value.to_le_bytes());
 }
@@ -63,7 +63,7 @@ fn count(out: &mut Vec<u8>, field: u32, value: u32) {
 }
 
 /// Writes a field whose length is known only afterwards.
-fn nested(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn nested(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     tag(out, field, BYTES);
     let at = out.len();
     out.extend_from_slice(&[0, 0]);

@@ -7,12 +7,24 @@ use std::time::Duration;
 /// The environment, and what there is to say about it.
 pub(crate) struct Variables<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
+    /// `TRACES` or `METRICS`: what stands in the names of variables that are for one signal only.
+    signal: &'static str,
     pub(crate) warnings: Vec<String>,
 }
 
 impl<'a> Variables<'a> {
     pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Variables { lookup, warnings: Vec::new() }
+        Variables { lookup, signal: "TRACES", warnings: Vec::new() }
+    }
+
+    /// Those of another signal than traces.
+    pub(crate) fn of_signal(self, signal: &'static str) -> Self {
+        Variables { signal, ..self }
+    }
+
+    /// `OTEL_EXPORTER_OTLP_TRACES_NAME` and `OTEL_EXPORTER_OTLP_NAME`; the former counts if there are both.
+    pub(crate) fn otlp_names(&self, name: &str) -> [String; 2] {
+        [format!("OTEL_EXPORTER_OTLP_{}_{name}", self.signal), format!("OTEL_EXPORTER_OTLP_{name}")]
     }
 
     pub(crate) fn warn(&mut self, text: &str) {
@@ -38,14 +50,12 @@ impl<'a> Variables<'a> {
 
     /// The name and value of `OTEL_EXPORTER_OTLP_TRACES_NAME`, else of `OTEL_EXPORTER_OTLP_NAME`.
     pub(crate) fn otlp(&self, name: &str) -> Option<(String, String)> {
-        [format!("OTEL_EXPORTER_OTLP_TRACES_{name}"), format!("OTEL_EXPORTER_OTLP_{name}")]
-            .into_iter()
-            .find_map(|variable| self.get(&variable).map(|value| (variable, value)))
+        self.otlp_names(name).into_iter().find_map(|variable| self.get(&variable).map(|value| (variable, value)))
     }
 
     /// The first of the two variables whose value `parse` understands.
     pub(crate) fn otlp_choice<T>(&mut self, name: &str, parse: fn(&str) -> Option<T>) -> Option<T> {
-        for variable in [format!("OTEL_EXPORTER_OTLP_TRACES_{name}"), format!("OTEL_EXPORTER_OTLP_{name}")] {
+        for variable in self.otlp_names(name) {
             let Some(value) = self.get(&variable) else { continue };
             match parse(&value) {
                 Some(choice) => return Some(choice),

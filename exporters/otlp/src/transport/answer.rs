@@ -25,6 +25,8 @@ pub(crate) enum Answer {
     TooLarge(String),
     /// It will never work.
     Refused(String),
+    /// Nor will anything else of this signal: there is nobody to take it.
+    NoSuchService(String),
     /// Nobody is there, or the connection broke before there was an answer.
     NotConnected(String),
     /// No answer in time.
@@ -47,6 +49,7 @@ pub(crate) fn interpret(parts: &Parts, trailers: Option<&HeaderMap>, body: &[u8]
     match status.as_u16() {
         429 | 502 | 503 | 504 => Answer::Retry { message, after: retry_after(&parts.headers) },
         413 => Answer::TooLarge(message),
+        404 | 405 => Answer::NoSuchService(message),
         // Go's servers say so with status 400.
         400 if is_about_size(&message) => Answer::TooLarge(message),
         _ => Answer::Refused(message),
@@ -156,6 +159,7 @@ fn grpc(parts: &Parts, trailers: Option<&HeaderMap>, body: &[u8]) -> Answer {
         Some(8) if after.is_some() => Answer::Retry { message, after },
         // The stream ended without a status: whatever is in between, broke.
         None => Answer::Retry { message, after: None },
+        Some(12) => Answer::NoSuchService(message),
         Some(_) => Answer::Refused(message),
     }
 }

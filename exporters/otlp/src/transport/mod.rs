@@ -21,7 +21,6 @@ pub use tls::Error;
 
 use crate::config::{Compression, Config, Protocol};
 
-const GRPC_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// An answer larger than this is not read.
 const MAX_ANSWER: usize = 4 << 20;
 /// A connection that is not there after this time will not come.
@@ -70,7 +69,7 @@ impl Target {
         let authority = config.uri.authority()?;
         if config.protocol == Protocol::Grpc {
             let scheme = config.uri.scheme_str()?;
-            *request.uri_mut() = format!("{scheme}://{authority}{GRPC_PATH}").parse().ok()?;
+            *request.uri_mut() = format!("{scheme}://{authority}{}", config.signal.grpc_path()).parse().ok()?;
             *request.version_mut() = Version::HTTP_2;
             request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
             let timeout = format!("{}m", config.timeout.as_millis().clamp(1, 99_999_999));

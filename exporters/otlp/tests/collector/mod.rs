@@ -62,6 +62,9 @@ impl Received {
 
     /// Ids of its spans, in order.
     pub fn span_ids(&self) -> Vec<u64> {
+        if self.path.to_lowercase().contains("metrics") {
+            return Vec::new();
+        }
         if self.header("content-type") == "application/json" {
             let request: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
             let list = |value: &serde_json::Value, name: &str| value[name].as_array().unwrap().clone();
