@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::debuginfod::{Debuginfod, Download};
 use crate::modules::Module;
 use crate::object_file::{MOST_TIME, ObjectFile, Refused};
 use crate::rooted::Root;
@@ -53,6 +54,7 @@ struct Place {
 pub struct DebugFiles {
     ours: Option<Root>,
     cache: Option<PathBuf>,
+    debuginfod: Option<Debuginfod>,
     refused: AtomicU64,
 }
 
@@ -63,7 +65,9 @@ impl DebugFiles {
     }
 
     fn new(ours: Option<Root>, environment: &dyn Fn(&str) -> Option<OsString>) -> DebugFiles {
-        DebugFiles { ours, cache: cache_directory(environment), refused: AtomicU64::new(0) }
+        let cache = cache_directory(environment);
+        let debuginfod = cache.as_ref().and_then(|cache| Debuginfod::new(cache, environment));
+        DebugFiles { ours, cache, debuginfod, refused: AtomicU64::new(0) }
     }
 
     /// How many files that were there, and might have belonged, were refused: too large, too slow or malformed.
@@ -173,12 +177,19 @@ impl DebugFiles {
         })
     }
 
+    /// In the cache, by way of a download if there are servers.
     fn by_debuginfod(&self, id: &[u8]) -> Lookup<ObjectFile> {
-        let cached = self.cache.as_ref().zip(self.ours.as_ref()).and_then(|(cache, root)| {
-            let (object, _) = self.open_with_id(root, &cache.join(hexadecimal(id)).join("debuginfo"), id)?;
-            Some(object)
-        });
-        cached.map_or(Lookup::Absent, Lookup::Found)
+        let (Some(cache), Some(root)) = (&self.cache, &self.ours) else { return Lookup::Absent };
+        let path = cache.join(hexadecimal(id)).join("debuginfo");
+        let cached = || self.open_with_id(root, &path, id).map(|(object, _)| object);
+        if let Some(object) = cached() {
+            return Lookup::Found(object);
+        }
+        match self.debuginfod.as_ref().map(|debuginfod| debuginfod.fetch(id)) {
+            Some(Download::Stored) => cached().map_or(Lookup::Absent, Lookup::Found),
+            Some(Download::Pending) => Lookup::Pending,
+            Some(Download::Failed) | None => Lookup::Absent,
+        }
     }
 
     fn open_with_id(&self, root: &Root, path: &Path, id: &[u8]) -> Option<(ObjectFile, Vec<Place>)> {
@@ -264,7 +275,7 @@ fn cache_directory(environment: &dyn Fn(&str) -> Option<OsString>) -> Option<Pat
     Some(caches.join("debuginfod_client"))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -6,6 +6,7 @@
 //! tells the stack its source. Nothing flows back. Both share the table of [`modules`].
 
 pub mod debug_files;
+mod debuginfod;
 mod decompress;
 pub mod mapped;
 pub mod modules;
