@@ -6,7 +6,6 @@
 mod call_span;
 #[cfg(test)]
 mod fixture;
-mod map;
 mod open;
 mod options;
 #[cfg(test)]
@@ -20,7 +19,6 @@ mod totals;
 use std::sync::Arc;
 
 use self::call_span::{CallSpans, Place};
-pub(crate) use self::map::FastMap;
 use self::open::{ImageSpan, OpenSpan, Parent, ThreadSpan, Trace};
 pub use self::options::Options;
 pub use self::sink::Sink;
@@ -30,8 +28,8 @@ use crate::escape::shorten;
 use crate::ids::SpanIds;
 use crate::resource::{ImageFacts, resource};
 use crate::{
-    Abi, Attribute, Call, Caller, Decode, Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted,
-    RawCall, Return, Signal, Span, Text, Tid,
+    Abi, Attribute, Call, Caller, Decode, Entry, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid,
+    ProcessStarted, RawCall, Return, Signal, Span, Text, Tid,
 };
 
 /// The kernel's ERESTART_RESTARTBLOCK, negative: the call goes on as `restart_syscall`.
@@ -226,7 +224,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         self.totals.threads += 1;
     }
 
-    fn entered(&mut self, tid: Tid, at: u64, mut entry: Box<Entry>) {
+    fn entered(&mut self, tid: Tid, at: u64, mut entry: Entry) {
         self.end_call(tid, at, None, false);
         let Some(thread) = self.threads.get_mut(&tid) else {
             self.totals.unknown_events += 1;

@@ -60,9 +60,9 @@ pub enum EventKind {
         name: String,
     },
     /// A system call was entered.
-    Entered(Box<Entry>),
+    Entered(Entry),
     /// A system call returned.
-    Returned(Box<Return>),
+    Returned(Return),
     /// A successful exec, reported between the call's entry and its return. The event's `tid` is the process id from here on;
     /// all other threads of the process are gone without an event of their own.
     ImageReplaced {

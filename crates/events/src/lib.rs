@@ -8,6 +8,7 @@ mod clock;
 mod escape;
 mod event;
 mod ids;
+mod map;
 mod memory;
 mod merge;
 mod queue;
@@ -23,6 +24,7 @@ pub use event::{
     Abi, DescriptorTarget, Entry, Event, EventKind, ExitStatus, Image, OpenDescriptor, Origin, Pid, ProcessStarted,
     Return, Signal, Tid,
 };
+pub use map::{FastMap, Multiply};
 pub use memory::Memory;
 pub use merge::{CallFacts, Detail, MergeCounts, MergeOptions, Merger};
 pub use queue::{Closed, Receiver, Sender, channel};

@@ -3,48 +3,52 @@
 /// Pieces of a tracee's memory. They may overlap where something was read twice, as a string and a part of it.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
+    /// Each piece: its address, its length, its bytes. All in one place, since most calls have one piece or none, and
+    /// each allocation in the tracer is freed by another thread, which costs more than what is copied.
     bytes: Vec<u8>,
-    pieces: Vec<Piece>,
+    /// Where the piece that was added last begins.
+    last: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    address: u64,
-    offset: u32,
-    length: u32,
-}
+/// An address and a length, as they stand before a piece's bytes.
+const HEAD: usize = 16;
 
 impl Memory {
     /// No memory; allocates nothing.
     pub const fn new() -> Self {
-        Memory { bytes: Vec::new(), pieces: Vec::new() }
+        Memory { bytes: Vec::new(), last: 0 }
     }
 
-    /// Adds the bytes that stand at `address`. A piece that follows the last one without a gap extends it.
+    /// Adds the bytes that stand at `address`.
     pub fn push(&mut self, address: u64, bytes: &[u8]) {
-        let target = self.reserve(address, bytes.len());
-        target.copy_from_slice(bytes);
+        self.head(address, bytes.len());
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Adds a piece of `length` zero bytes and gives access to it, so that a reader can fill it in place.
     /// Shorten it with [`Memory::truncate_last`] when fewer bytes could be read.
     pub fn reserve(&mut self, address: u64, length: usize) -> &mut [u8] {
-        let offset = self.bytes.len();
-        self.bytes.resize(offset + length, 0);
-        self.pieces.push(Piece { address, offset: offset as u32, length: length as u32 });
-        &mut self.bytes[offset..]
+        self.head(address, length);
+        let start = self.bytes.len();
+        self.bytes.resize(start + length, 0);
+        &mut self.bytes[start..]
     }
 
-    /// Shortens the piece that was added last to `length` bytes; 0 removes it.
+    fn head(&mut self, address: u64, length: usize) {
+        self.last = self.bytes.len();
+        self.bytes.reserve(HEAD + length);
+        self.bytes.extend_from_slice(&address.to_ne_bytes());
+        self.bytes.extend_from_slice(&(length as u64).to_ne_bytes());
+    }
+
+    /// Shortens the piece that was added last to `length` bytes; 0 removes it, which is possible once.
     pub fn truncate_last(&mut self, length: usize) {
-        if let Some(piece) = self.pieces.last_mut() {
-            if length < piece.length as usize {
-                piece.length = length as u32;
-                self.bytes.truncate(piece.offset as usize + length);
-            }
-            if length == 0 {
-                self.pieces.pop();
-            }
+        let start = self.last + HEAD;
+        if length == 0 {
+            self.bytes.truncate(self.last);
+        } else if start + length < self.bytes.len() {
+            self.bytes.truncate(start + length);
+            self.bytes[start - 8..start].copy_from_slice(&(length as u64).to_ne_bytes());
         }
     }
 
@@ -56,14 +60,13 @@ impl Memory {
     /// All bytes that were copied from `address` on, to the end of their piece; of several pieces, those of the one that reaches farthest.
     pub fn from(&self, address: u64) -> Option<&[u8]> {
         let mut found: Option<&[u8]> = None;
-        for piece in &self.pieces {
-            let skip = address.wrapping_sub(piece.address);
-            if skip < u64::from(piece.length) {
-                let end = piece.offset as usize + piece.length as usize;
-                let bytes = &self.bytes[piece.offset as usize + skip as usize..end];
-                if found.is_none_or(|found| found.len() < bytes.len()) {
-                    found = Some(bytes);
-                }
+        let mut rest = &*self.bytes;
+        while let Some((start, length, after)) = split_head(rest) {
+            let (piece, after) = after.split_at(length);
+            rest = after;
+            let skip = address.wrapping_sub(start);
+            if skip < piece.len() as u64 && found.is_none_or(|found| found.len() < piece.len() - skip as usize) {
+                found = Some(&piece[skip as usize..]);
             }
         }
         found
@@ -71,8 +74,15 @@ impl Memory {
 
     /// Whether nothing was copied.
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.bytes.is_empty()
     }
+}
+
+/// The address and the length of the first piece, and what follows its head.
+fn split_head(bytes: &[u8]) -> Option<(u64, usize, &[u8])> {
+    let (address, rest) = bytes.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    Some((u64::from_ne_bytes(*address), (u64::from_ne_bytes(*length) as usize).min(rest.len()), rest))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::assemble::FastMap;
+use crate::FastMap;
 use crate::{Attribute, Caller, Span, SpanId, SpanKind, Status, Text, Tid, Value};
 
 /// A thread that makes more calls of one name in a second has them merged, whatever else is allowed.

@@ -88,6 +88,12 @@ pub fn at_return(entry: &Entry, value: i64, is_error: bool, options: &Options, m
     }
 }
 
+/// Whether [`at_return`] may need the memory that was copied at the entry.
+pub fn return_needs_memory(entry: &Entry) -> bool {
+    indirect::words(entry.abi, entry.number, &entry.arguments).is_some()
+        || resolved(entry.abi, entry.number).is_some_and(|call| call.looks_back)
+}
+
 /// Copies pieces of a tracee's memory, within the limit for one stop.
 pub(crate) struct Copier<'a> {
     call: &'a Resolved,

@@ -1,9 +1,8 @@
 //! What the descriptors of each process refer to, and where its relative paths start.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use renacer_events::{DescriptorTarget, OpenDescriptor, Peer, ProcessStarted, Text};
+use renacer_events::{DescriptorTarget, FastMap, OpenDescriptor, Peer, ProcessStarted, Text};
 
 use crate::decode::quote::escape;
 
@@ -37,7 +36,7 @@ pub(crate) struct Descriptor {
     pub(crate) close_on_exec: bool,
 }
 
-type Files = HashMap<i32, Descriptor>;
+type Files = FastMap<i32, Descriptor>;
 
 /// The descriptors and the working directory of one process.
 #[derive(Debug, Default)]

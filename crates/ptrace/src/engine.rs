@@ -8,14 +8,13 @@ mod births;
 mod ending;
 mod stacks;
 
-use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use renacer_events::{
-    Entry, Event, EventKind, ExitStatus, Image, Origin, Pid, ProcessStarted, ReadMemory, Return, Signal, StackWalker,
-    Tid,
+    Entry, Event, EventKind, ExitStatus, FastMap, Image, Memory, Origin, Pid, ProcessStarted, ReadMemory, Return,
+    Signal, StackWalker, Tid,
 };
 
 use self::births::Newborn;
@@ -70,12 +69,12 @@ pub enum TraceError {
 pub struct Tracer {
     options: Options,
     ptrace_options: i32,
-    threads: HashMap<Tid, Thread>,
-    processes: HashMap<Pid, Process>,
+    threads: FastMap<Tid, Thread>,
+    processes: FastMap<Pid, Process>,
     /// New tracees that stopped before their creator's event told who they are.
-    newborns: HashMap<Tid, Newborn>,
+    newborns: FastMap<Tid, Newborn>,
     /// Unknown ones that ended already.
-    early_ends: HashMap<Tid, Change>,
+    early_ends: FastMap<Tid, Change>,
     stacks: Option<Box<dyn StackWalker>>,
     launch: Option<Launch>,
     main: Option<Pid>,
@@ -91,7 +90,8 @@ pub struct Tracer {
 struct Thread {
     pid: Pid,
     name: String,
-    call: Option<Box<Entry>>,
+    /// The call in flight, with as much of its memory as its return needs.
+    call: Option<Entry>,
 }
 
 struct Process {
@@ -202,10 +202,10 @@ impl Tracer {
         Tracer {
             options,
             ptrace_options: ptrace::ALWAYS | follow | more,
-            threads: HashMap::new(),
-            processes: HashMap::new(),
-            newborns: HashMap::new(),
-            early_ends: HashMap::new(),
+            threads: FastMap::default(),
+            processes: FastMap::default(),
+            newborns: FastMap::default(),
+            early_ends: FastMap::default(),
             stacks: None,
             launch: None,
             main: None,
@@ -348,8 +348,8 @@ impl Tracer {
                     _ => None,
                 };
                 let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory: copied, stack };
-                thread.call = Some(Box::new(entry.clone()));
-                (monotonic(), EventKind::Entered(Box::new(entry)))
+                thread.call = Some(for_return(&entry));
+                (monotonic(), EventKind::Entered(entry))
             }
             SyscallInfo::Exit { value, is_error } => {
                 let at = monotonic();
@@ -365,7 +365,7 @@ impl Tracer {
                         }
                         capture::at_return(entry, value, is_error, &self.options.capture, &mut memory)
                     }
-                    None => renacer_events::Memory::new(),
+                    None => Memory::new(),
                 };
                 if call.as_ref().is_some_and(|entry| arch::role(entry.abi, entry.number) == Some(Role::Namespace)) {
                     process.makes_namespaces = true;
@@ -374,7 +374,7 @@ impl Tracer {
                     thread.name.clone_from(&name);
                     emit(Event { at, tid, kind: EventKind::Renamed(name) });
                 }
-                (at, EventKind::Returned(Box::new(Return { value, is_error, memory })))
+                (at, EventKind::Returned(Return { value, is_error, memory }))
             }
             SyscallInfo::None => return self.go_on(stopped, 0, emit),
         };
@@ -490,6 +490,13 @@ impl Tracer {
         }
         self.adopt(emit);
     }
+}
+
+/// What has to be known of a call when it returns, or when it creates a process: seldom what it got.
+fn for_return(entry: &Entry) -> Entry {
+    let needs_memory = capture::return_needs_memory(entry) || arch::role(entry.abi, entry.number) == Some(Role::Clone3);
+    let memory = if needs_memory { entry.memory.clone() } else { Memory::new() };
+    Entry { memory, stack: None, ..*entry }
 }
 
 /// prctl(PR_SET_NAME, pointer): up to 15 bytes and a NUL.

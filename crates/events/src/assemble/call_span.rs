@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use compact_str::format_compact;
 
-use super::map::FastMap;
 use super::open::{Trace, link};
+use crate::FastMap;
 use crate::escape::shorten;
 use crate::{Abi, Attribute, Call, CallFacts, Errno, Peer, Resource, Span, SpanId, SpanKind, Status, Text, Value};
 

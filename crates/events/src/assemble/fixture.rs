@@ -184,11 +184,11 @@ impl Run {
     }
 
     pub(super) fn enter(&mut self, at: u64, tid: Tid, number: u64) {
-        self.event(at, tid, EventKind::Entered(Box::new(entry(number))));
+        self.event(at, tid, EventKind::Entered(entry(number)));
     }
 
     pub(super) fn leave(&mut self, at: u64, tid: Tid, value: i64) {
-        self.event(at, tid, EventKind::Returned(Box::new(returned(value))));
+        self.event(at, tid, EventKind::Returned(returned(value)));
     }
 
     /// A whole call, from `at` to `at + 1`.

@@ -37,7 +37,7 @@ pub(super) struct OpenCall {
     pub(super) link: Option<SpanId>,
     pub(super) tid: Tid,
     pub(super) start: u64,
-    pub(super) entry: Box<Entry>,
+    pub(super) entry: Entry,
     pub(super) caller: Caller,
 }
 

@@ -12,11 +12,11 @@ mod values;
 mod view;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use compact_str::format_compact;
 use renacer_events::{
-    Abi, Argument, Decode, Decoded, Errno, ExitStatus, Origin, Peer, Pid, ProcessStarted, RawCall, Signal, Text, Tid,
+    Abi, Argument, Decode, Decoded, Errno, ExitStatus, FastMap, Origin, Peer, Pid, ProcessStarted, RawCall, Signal,
+    Text, Tid,
 };
 
 use self::number::{hex, push_decimal, push_octal};
@@ -57,9 +57,9 @@ impl DecodeOptions {
 #[derive(Debug)]
 pub struct Decoder {
     options: DecodeOptions,
-    processes: HashMap<Pid, Process>,
+    processes: FastMap<Pid, Process>,
     /// The calls that were interrupted and wait to be restarted.
-    interrupted: HashMap<Tid, (Pid, &'static str)>,
+    interrupted: FastMap<Tid, (Pid, &'static str)>,
     /// For the text in the making, so that short texts need no allocation.
     scratch: String,
 }
@@ -76,7 +76,7 @@ pub fn signal_info(signal: &Signal) -> String {
 impl Decoder {
     /// A decoder that knows no process yet.
     pub fn new(options: DecodeOptions) -> Self {
-        Decoder { options, processes: HashMap::new(), interrupted: HashMap::new(), scratch: String::new() }
+        Decoder { options, processes: FastMap::default(), interrupted: FastMap::default(), scratch: String::new() }
     }
 }
 

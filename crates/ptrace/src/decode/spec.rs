@@ -224,6 +224,8 @@ pub(crate) struct Resolved {
     pub looks_at_entry: bool,
     /// Whether anything may have to be copied at the return.
     pub looks_at_return: bool,
+    /// Whether what is copied at the return may depend on what was copied at the entry.
+    pub looks_back: bool,
     /// Registers of the first path, and of the descriptor that it starts from.
     pub path: Option<(usize, Option<usize>)>,
     /// Register of the first descriptor.
@@ -242,6 +244,7 @@ impl Resolved {
             even_interrupted: spec.is_some_and(|spec| spec.even_interrupted),
             looks_at_entry: false,
             looks_at_return: false,
+            looks_back: false,
             path: None,
             descriptor: None,
         };
@@ -257,6 +260,7 @@ impl Resolved {
             let (entry, ret) = looks(slot.kind);
             resolved.looks_at_entry |= entry;
             resolved.looks_at_return |= ret;
+            resolved.looks_back |= ret && matches!(slot.kind, Kind::Complex(_) | Kind::Select(_));
             match slot.kind {
                 Kind::DirFd => directory = Some(slot.register),
                 Kind::Path if resolved.path.is_none() => resolved.path = Some((slot.register, directory)),
@@ -363,16 +367,17 @@ impl Numbers {
 
 /// The call with that number, if there is one.
 pub(crate) fn resolved(abi: Abi, number: u64) -> Option<&'static Resolved> {
-    static TABLES: OnceLock<[Numbers; 4]> = OnceLock::new();
-    let tables = TABLES.get_or_init(|| {
-        let specs: HashMap<_, _> = calls::all().map(|spec| (spec.name, spec)).collect();
-        [Abi::X86_64, Abi::I386, Abi::X32, Abi::Aarch64].map(|abi| Numbers::new(abi, &specs))
-    });
+    // Each made when it is needed first: one is enough for most runs.
+    static TABLES: [OnceLock<Numbers>; 4] = [const { OnceLock::new() }; 4];
     let table = match abi {
         Abi::X86_64 => 0,
         Abi::I386 => 1,
         Abi::X32 => 2,
         Abi::Aarch64 => 3,
     };
-    tables[table].0.get(usize::try_from(number).ok()?)?.as_ref()
+    let numbers = TABLES[table].get_or_init(|| {
+        let specs: HashMap<_, _> = calls::all().map(|spec| (spec.name, spec)).collect();
+        Numbers::new(abi, &specs)
+    });
+    numbers.0.get(usize::try_from(number).ok()?)?.as_ref()
 }

@@ -70,7 +70,7 @@ impl Tracer {
     }
 
     fn birth(&self, creator: Tid) -> Birth {
-        let call = self.threads.get(&creator).and_then(|thread| thread.call.as_deref());
+        let call = self.threads.get(&creator).and_then(|thread| thread.call.as_ref());
         let flags = call.and_then(|entry| match arch::role(entry.abi, entry.number)? {
             Role::Fork => Some(0),
             Role::Clone => Some(entry.arguments[0]),

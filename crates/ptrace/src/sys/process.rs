@@ -128,8 +128,11 @@ pub enum Change {
 /// Waits for the next change of any thread that we trace. Fails with EINTR, or with ECHILD when there is none left.
 pub fn wait() -> io::Result<(i32, Change)> {
     let mut status = 0;
-    // SAFETY: `status` is a valid place for the status.
-    let tid = super::check(unsafe { libc::waitpid(-1, &mut status, libc::__WALL) }.into())? as i32;
+    // The call itself: the library's function makes itself a cancellation point first, at every stop. All tracees are those of the
+    // calling thread.
+    let options = libc::__WALL | libc::__WNOTHREAD;
+    // SAFETY: `status` is a valid place for the status; a null place for resource use is allowed.
+    let tid = super::check(unsafe { libc::syscall(libc::SYS_wait4, -1, &raw mut status, options, 0usize) })? as i32;
     let change = if libc::WIFEXITED(status) {
         Change::Exited(libc::WEXITSTATUS(status))
     } else if libc::WIFSIGNALED(status) {

@@ -72,7 +72,7 @@ fn calls_of_another_convention_say_so() {
     let mut run = Run::launched(options());
     let mut entry = entry(20);
     entry.abi = Abi::I386;
-    run.event(20, 100, EventKind::Entered(Box::new(entry)));
+    run.event(20, 100, EventKind::Entered(entry));
     run.leave(21, 100, 100);
     let done = run.finish();
     let call = done.span("syscall_0x14");

@@ -9,7 +9,7 @@ fn a_long_text_is_cut_and_counted() {
     let mut run = Run::launched(options());
     let mut entry = entry(OPENAT);
     entry.arguments[1] = 20_000;
-    run.event(20, 100, EventKind::Entered(Box::new(entry)));
+    run.event(20, 100, EventKind::Entered(entry));
     run.leave(21, 100, 3);
     assert_eq!(run.totals().truncated, 1);
     let done = run.finish();
@@ -113,7 +113,7 @@ fn the_documentation_lists_every_name_and_no_other() {
     run.call(210, 100, CONNECT, 0);
     let mut foreign = entry(OPENAT);
     (foreign.abi, foreign.arguments[1]) = (Abi::I386, 20_000);
-    run.event(220, 100, EventKind::Entered(Box::new(foreign)));
+    run.event(220, 100, EventKind::Entered(foreign));
     run.thread(221, 100, 101, None);
     run.exit(222, 100, ExitStatus::Exited(1));
     let done = run.finish();

@@ -1,13 +1,15 @@
-//! A hash map for small keys that nobody can choose to collide: ids of processes and threads, and addresses of names.
+//! A hash map for small keys that nobody can choose to collide: ids of processes and threads, descriptors, and
+//! addresses of names.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Multiply>>;
+/// A hash map that spends one multiplication on a key.
+pub type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Multiply>>;
 
 /// One multiplication for each number of a key.
 #[derive(Default)]
-pub(crate) struct Multiply(u64);
+pub struct Multiply(u64);
 
 impl Hasher for Multiply {
     fn finish(&self) -> u64 {
