@@ -11,6 +11,7 @@ mod decompress;
 pub mod mapped;
 pub mod modules;
 pub mod object_file;
+pub mod perf_map;
 pub mod python;
 mod rooted;
 mod split_units;

@@ -152,10 +152,66 @@ fn frames_are_those_that_python_tells() {
             stops += 1;
             input.write_all(b".").unwrap();
         });
-        assert_eq!(stops, 60);
+        assert_eq!(stops, 65);
         // The first stop of all is not warm. One read for each code object, one for each piece of frames, and two or three.
         let (needed, frames) = reads[reads.len() - 1];
         eprintln!("{}: {needed} reads for {frames} frames", interpreter.display());
         assert!(needed <= frames + 5, "{needed} reads for {frames} frames");
+    }
+}
+
+/// Memory in which every now and then a bit is another one.
+struct Damaged {
+    memory: Memory,
+    state: u64,
+    damage: u64,
+}
+
+impl ReadMemory for Damaged {
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
+        let read = self.memory.read(address, buffer);
+        for byte in &mut buffer[..read] {
+            self.state = self.state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            if (self.state >> 33).is_multiple_of(self.damage) {
+                *byte ^= 1 << (self.state >> 61);
+            }
+        }
+        read
+    }
+}
+
+#[test]
+fn damaged_memory_is_survived() {
+    for interpreter in interpreters() {
+        let modules = Arc::new(Modules::default());
+        let mut stops = 0;
+        let mut most_reads = 0;
+        run(&interpreter, "stops.py", |line, child, input| {
+            let pid = Pid::try_from(child.id()).unwrap();
+            stops += 1;
+            if stops % 16 == 1 && line.starts_with(&format!("{pid}\t{pid}\t")) {
+                let Mapped { runtime, module, bias } = &mapped(pid, &modules).unwrap();
+                let pointers = [stack_pointer(pid, pid)];
+                for round in 0..24_u64 {
+                    let memory = Memory { file: File::open(format!("/proc/{pid}/mem")).unwrap(), reads: 0 };
+                    let state = round << 32 | stops;
+                    let mut memory = Damaged { memory, state, damage: 10 << (round % 12) };
+                    let mut python = Python::new(Arc::clone(&modules));
+                    for _ in 0..3 {
+                        let mut frames = vec![Frame { module: *module, kind: FrameKind::Return, address: 1 }];
+                        let mut end = StackEnd::Unknown;
+                        let native =
+                            Native { frames: &mut frames, stack_pointers: &pointers, end: &mut end, limit: 64 };
+                        let stopped =
+                            Stopped { pid, tid: pid, thread_pointer: 0, runtime, module: *module, bias: *bias };
+                        python.weave(&stopped, &mut memory, native);
+                        assert!(frames.len() <= 64);
+                    }
+                    most_reads = most_reads.max(memory.memory.reads);
+                }
+            }
+            input.write_all(b".").unwrap();
+        });
+        assert!(most_reads < 100_000, "{most_reads} reads");
     }
 }

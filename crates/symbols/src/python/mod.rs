@@ -90,8 +90,6 @@ enum Place {
     At(usize),
     /// Beyond the end of the native stack, which could not be walked further.
     Beyond,
-    /// The evaluator's next one: there were too many Python frames to read all.
-    Next,
 }
 
 #[derive(Debug, Default)]
@@ -130,8 +128,9 @@ impl Python {
         if !is_inside && *native.end == StackEnd::Complete {
             return;
         }
-        if !self.read(stopped, memory, &native, false) && self.is_outdated(stopped, memory) {
-            // It runs code of another interpreter that has been made since.
+        let is_all = self.read(stopped, memory, &native, false) && *native.end == StackEnd::Complete;
+        if !is_all && self.is_outdated(stopped, memory) {
+            // It may run code of another interpreter that has been made since.
             self.read(stopped, memory, &native, true);
         }
         if !self.runs.is_empty() {
@@ -187,7 +186,9 @@ impl Python {
             self.runs.sort_by_key(|run| run.entry);
         }
         let mut frames = native.frames.iter().enumerate();
-        frames.all(|(place, frame)| !is_evaluator(stopped, frame) || self.runs.iter().any(|run| run.place.is(place)))
+        frames.all(|(place, frame)| {
+            !is_evaluator(stopped, frame) || self.runs.iter().any(|run| run.place == Place::At(place))
+        })
     }
 
     fn is_outdated(&self, stopped: &Stopped<'_>, memory: &mut dyn ReadMemory) -> bool {
@@ -203,7 +204,7 @@ impl Python {
         for (place, frame) in frames.iter().enumerate() {
             let is_evaluator = is_evaluator(stopped, frame);
             match runs.peek() {
-                Some(run) if run.place == Place::At(place) || is_evaluator && run.place == Place::Next => {
+                Some(run) if run.place == Place::At(place) => {
                     // An entry frame elsewhere than in the interpreter is no entry frame.
                     if frame.module != stopped.module {
                         return;
@@ -212,12 +213,7 @@ impl Python {
                         Some([]) | None => self.woven.push(*frame),
                         Some(found) => self.woven.extend_from_slice(found),
                     }
-                    let is_last = run.place == Place::Next;
                     runs.next();
-                    if is_last {
-                        *end = StackEnd::TooDeep;
-                        break;
-                    }
                 }
                 // What it runs is not known, so nothing can be said of what lies beyond either.
                 Some(_) if is_evaluator => {
@@ -228,7 +224,7 @@ impl Python {
                 _ => self.woven.push(*frame),
             }
         }
-        for run in runs.filter(|run| *end != StackEnd::Complete && run.place != Place::Next) {
+        for run in runs.filter(|_| *end != StackEnd::Complete) {
             self.woven.extend_from_slice(self.found.get(run.start..run.end).unwrap_or_default());
         }
         if self.woven.len() > limit {
@@ -236,12 +232,6 @@ impl Python {
             *end = StackEnd::TooDeep;
         }
         std::mem::swap(frames, &mut self.woven);
-    }
-}
-
-impl Place {
-    fn is(self, place: usize) -> bool {
-        self == Place::At(place) || self == Place::Next
     }
 }
 
@@ -280,10 +270,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, innermost: u64, memory: &mut dyn ReadMemory, native: &Native<'_>) {
-        let layout = &self.stopped.runtime.layout;
-        let mut chain = Chain::new(layout, innermost);
+        let mut chain = Chain::new(&self.stopped.runtime.layout, innermost);
         let mut start = self.found.len();
-        // What cannot be read ends the run without a place: then none of its frames is taken.
+        // A run whose entry frame cannot be reached belongs to none knows which native frame: it is not taken.
         while let Ok(Some(link)) = chain.next(memory) {
             match link {
                 Link::Entry(entry) => {
@@ -291,18 +280,16 @@ impl Reader<'_> {
                     if let Some(place) = place(native, entry) {
                         self.runs.push(Run { start, end: self.found.len(), place, entry });
                         start = self.found.len();
+                        if start >= native.limit {
+                            break;
+                        }
                     }
                 }
-                Link::Code { code, instruction } => {
-                    if self.found.len() >= native.limit {
-                        self.runs.push(Run { start, end: self.found.len(), place: Place::Next, entry: u64::MAX });
-                        return;
-                    }
-                    match self.frame(code, instruction, memory) {
-                        Some(frame) => self.found.extend(frame),
-                        None => break,
-                    }
-                }
+                Link::Code { .. } if self.found.len() >= native.limit => {}
+                Link::Code { code, instruction } => match self.frame(code, instruction, memory) {
+                    Some(frame) => self.found.extend(frame),
+                    None => break,
+                },
             }
         }
         self.found.truncate(start);

@@ -14,11 +14,16 @@ def escaped(name):
     return "".join(f"\\{ord(c) - 0xDC00:o}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in name)
 
 
+# In an interpreter within another one: what the frames below are.
+outer = []
+
+
 def told(frame):
     fields = [os.getpid(), threading.get_native_id()]
     while frame is not None:
         fields += [frame.f_code.co_qualname, escaped(frame.f_code.co_filename), frame.f_lineno or 0]
         frame = frame.f_back
+    fields += outer
     return ("\t".join(map(str, fields)) + "\n").encode()
 
 
@@ -140,6 +145,21 @@ def far_apart():
     exec(compile("stop(\n" + "\n" * 70 + "stop()\n)", "näme/\udcff\udc80/π.py", "exec"), {"stop": stop})
 
 
+def within_another_interpreter():
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+    below(1)
+    for _ in range(2):
+        script = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import stops; stops.outer = %r; stops.below(2)"
+        inner = interpreters.create()
+        # One line, for the same reason as above.
+        interpreters.run_string(inner, script % told(sys._getframe()).decode().rstrip("\n").split("\t")[2:])
+        interpreters.destroy(inner)
+        stop()
+
+
 def main():
     stop()
     below(3)
@@ -176,7 +196,9 @@ def main():
         below(1)
         os._exit(0)
     os.wait()
+    within_another_interpreter()
     stop()
 
 
-main()
+if __name__ == "__main__":
+    main()
