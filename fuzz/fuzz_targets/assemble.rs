@@ -130,7 +130,7 @@ fn kind(input: &mut Input<'_>) -> EventKind {
             let (pid, creator) = (id(input), id(input));
             EventKind::ThreadStarted { pid, creator: input.flag().then_some(creator), name: name(input) }
         }
-        7..13 => EventKind::Entered(Box::new(Entry {
+        7..13 => EventKind::Entered(Entry {
             abi: input.choose(&[Abi::X86_64, Abi::I386, Abi::X32, Abi::Aarch64]),
             // Among them restart_syscall of each convention.
             number: input.choose(&[0, 128, 219, u64::MAX]),
@@ -139,10 +139,10 @@ fn kind(input: &mut Input<'_>) -> EventKind {
             stack_pointer: 0,
             stack: None,
             memory: Memory::new(),
-        })),
+        }),
         13..18 => {
             let value = input.choose(&[0, 3, -2, -516, i64::MIN, i64::MAX]);
-            EventKind::Returned(Box::new(Return { value, is_error: input.flag(), memory: Memory::new() }))
+            EventKind::Returned(Return { value, is_error: input.flag(), memory: Memory::new() })
         }
         18 => EventKind::ImageReplaced { former_tid: id(input), image: Box::new(image(input)) },
         19 => {
