@@ -8,10 +8,14 @@
 pub mod debug_files;
 mod debuginfod;
 mod decompress;
+mod first_sight;
 pub mod mapped;
+mod maps;
 pub mod modules;
 pub mod object_file;
 pub mod perf_map;
 pub mod python;
 mod rooted;
 mod split_units;
+mod unwind;
+pub mod walker;

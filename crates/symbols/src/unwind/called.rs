@@ -1,0 +1,205 @@
+//! Frames of functions without call frame information, such as musl's: a word on the stack is a return address only if the
+//! call before it leads to the very function that the frame is in.
+
+use std::collections::HashSet;
+
+use renacer_events::{Machine, Pid};
+
+use super::code::{self, BEFORE, Call};
+use super::rule::Called;
+use super::state::{State, word_size};
+use super::window::Window;
+use crate::first_sight::{Images, Own};
+use crate::maps::{Maps, Place};
+
+/// How far up the stack a return address is looked for, in bytes. Frames of musl hold buffers of some pages at most.
+const FARTHEST: u64 = 32 << 10;
+/// How much of a function is looked at.
+const MOST_CODE: usize = 1 << 12;
+/// How many jumps may lead from the called function to the one that is looked for.
+const MOST_JUMPS: u32 = 3;
+/// Code that is looked at for one question.
+const MOST_LOOKS: u32 = 64;
+/// Answers that are kept.
+const MOST_KNOWN: usize = 1 << 16;
+
+/// A process's code during one walk.
+pub(crate) struct Code<'a> {
+    pub pid: Pid,
+    pub machine: Machine,
+    pub maps: &'a mut Maps,
+    pub own: &'a mut Own,
+    pub images: &'a mut Images,
+    pub known: &'a mut Known,
+}
+
+/// An address in an image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Located {
+    pub image: u32,
+    pub bias: u64,
+}
+
+/// What has been found out about return addresses, in the terms of their files.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// They follow a call.
+    after_call: HashSet<(u32, u64)>,
+    /// The call leads to this function.
+    leads: HashSet<(u32, u64, u32, u64)>,
+}
+
+impl Code<'_> {
+    /// The image that an address is in, without reading the process's map anew.
+    #[inline]
+    pub fn locate(&mut self, address: u64, window: &mut Window) -> Option<Located> {
+        let index = self.maps.find(address)?;
+        if let Place::Image { image, bias } = self.maps.range(index).place {
+            return Some(Located { image, bias });
+        }
+        self.enter(index, window)
+    }
+
+    #[cold]
+    fn enter(&mut self, index: usize, window: &mut Window) -> Option<Located> {
+        if self.maps.range(index).place == Place::New {
+            let mapping = self.maps.range(index).mapping.clone();
+            let place = self.images.place(self.pid, self.own, &mapping, window);
+            self.maps.set(index, place);
+        }
+        match self.maps.range(index).place {
+            Place::Image { image, bias } => Some(Located { image, bias }),
+            Place::New | Place::Nowhere => None,
+        }
+    }
+
+    /// Copies code from its file, or from memory where it is in none; how many bytes there are.
+    pub fn read(&mut self, located: Located, address: u64, buffer: &mut [u8], window: &mut Window) -> usize {
+        let image = self.images.get(located.image);
+        if image.file.is_none() {
+            return window.bytes(address, buffer);
+        }
+        let found = image.code(address.wrapping_sub(located.bias), buffer.len()).unwrap_or_default();
+        buffer[..found.len()].copy_from_slice(found);
+        found.len()
+    }
+
+    fn calls_before(&mut self, located: Located, back: u64, window: &mut Window) -> [Option<Call>; 2] {
+        let mut before = [0; BEFORE];
+        let length = self.read(located, back.wrapping_sub(BEFORE as u64), &mut before, window);
+        let mut found = [None; 2];
+        if length == BEFORE {
+            for (place, call) in found.iter_mut().zip(code::calls(self.machine, &before)) {
+                *place = Some(call);
+            }
+        }
+        found
+    }
+
+    /// Whether an address follows a call.
+    pub fn is_after_call(&mut self, back: u64, window: &mut Window) -> bool {
+        let Some(located) = self.locate(back.wrapping_sub(1), window) else { return false };
+        let key = (located.image, back.wrapping_sub(located.bias));
+        if self.known.after_call.contains(&key) {
+            return true;
+        }
+        let is = self.calls_before(located, back, window)[0].is_some();
+        if is {
+            if self.known.after_call.len() >= MOST_KNOWN {
+                self.known.after_call.clear();
+            }
+            self.known.after_call.insert(key);
+        }
+        is
+    }
+
+    /// Whether the call before an address leads to the function at another.
+    pub fn leads(&mut self, back: u64, function: u64, window: &mut Window) -> bool {
+        let (Some(from), Some(to)) = (self.locate(back.wrapping_sub(1), window), self.locate(function, window)) else {
+            return false;
+        };
+        let key = (from.image, back.wrapping_sub(from.bias), to.image, function.wrapping_sub(to.bias));
+        if self.known.leads.contains(&key) {
+            return true;
+        }
+        let mut looks = MOST_LOOKS;
+        let leads = self.calls_before(from, back, window).into_iter().flatten().any(|call| {
+            let at = |distance: i32| back.wrapping_add(i64::from(distance) as u64);
+            let target = match call {
+                Call::Direct(distance) => Some(at(distance)),
+                Call::Slot(distance) => window.other_word(at(distance)),
+                Call::Indirect => None,
+            };
+            target.is_some_and(|target| self.arrives(target, function, MOST_JUMPS, &mut looks, window))
+        });
+        if leads {
+            if self.known.leads.len() >= MOST_KNOWN {
+                self.known.leads.clear();
+            }
+            self.known.leads.insert(key);
+        }
+        leads
+    }
+
+    /// Whether code at `target` is the function, or jumps to it: stubs for other files, and tail calls.
+    fn arrives(&mut self, target: u64, function: u64, jumps: u32, looks: &mut u32, window: &mut Window) -> bool {
+        if target == function {
+            return true;
+        }
+        let (Some(jumps), Some(left)) = (jumps.checked_sub(1), looks.checked_sub(1)) else { return false };
+        *looks = left;
+        let Some(located) = self.locate(target, window) else { return false };
+        let own = target.wrapping_sub(located.bias);
+        let image = self.images.get(located.image);
+        let stub = image.code(own, 16).and_then(|code| code::stub_slot(code, target));
+        if let Some(slot) = stub {
+            let beyond = window.other_word(slot);
+            return beyond.is_some_and(|beyond| self.arrives(beyond, function, jumps, looks, window));
+        }
+        let Some((start, end)) = image.function(own).filter(|(start, _)| *start == own) else { return false };
+        let size = usize::try_from(end - start).unwrap_or(MOST_CODE).min(MOST_CODE);
+        let Some(code) = image.code(own, size) else { return false };
+        if code::jumps(code, target).any(|next| next == function) {
+            return true;
+        }
+        // Only jumps to the beginning of another function are tail calls.
+        let others: Vec<u64> = code::jumps(code, target).filter(|next| next.abs_diff(target) >= size as u64).collect();
+        others.into_iter().any(|next| {
+            let begins = self.locate(next, window).is_some_and(|located| {
+                let own = next.wrapping_sub(located.bias);
+                self.images.get(located.image).function(own).is_some_and(|(start, _)| start == own)
+            });
+            begins && self.arrives(next, function, jumps, looks, window)
+        })
+    }
+
+    /// Looks for the caller of the function that an address is in.
+    pub fn search(&mut self, located: Located, address: u64, state: &State, window: &mut Window) -> Option<Called> {
+        let word = word_size(self.machine);
+        let image = self.images.get(located.image);
+        let (start, _) = image.function(address)?;
+        let length = usize::try_from(address - start).ok()?.min(MOST_CODE);
+        let is_x86_64 = self.machine == Machine::X86_64;
+        let prologue = image.code(start, length).filter(|_| is_x86_64).map(code::prologue).unwrap_or_default();
+        let function = start.wrapping_add(located.bias);
+        let stack = state.stack();
+        let mut leads = |offset: u64, window: &mut Window| {
+            let back = window.word(stack.checked_add(offset)?)?;
+            // Most words are no addresses of code at all.
+            self.maps.find(back.wrapping_sub(1))?;
+            self.leads(back, function, window).then_some(offset)
+        };
+        let mut found = if is_x86_64 { leads(prologue.size, window) } else { None };
+        let mut offset = 0;
+        while found.is_none() && offset < FARTHEST {
+            window.word(stack.checked_add(offset)?)?;
+            found = leads(offset, window);
+            offset += word;
+        }
+        let found = found?;
+        let is_exact = found == prologue.size;
+        let mut saved = prologue.pushed;
+        saved.retain(|(_, offset)| u64::from(offset.unsigned_abs()) <= found + word);
+        Some(Called { function: start, cfa_offset: found + word, saved, is_exact })
+    }
+}

@@ -1,0 +1,125 @@
+//! Reads words of a stopped thread's memory with as few reads as possible: stacks are read in pieces that grow.
+
+use renacer_events::ReadMemory;
+
+/// What is read at first. One read of a page costs little more than one of a word.
+const FIRST: usize = 4096;
+/// A piece that is read beyond the last one, at most this far from it.
+const MOST_GROWTH: usize = 64 << 10;
+/// What one piece may hold in all.
+const MOST: usize = 1 << 20;
+
+/// A piece of memory that has been read.
+#[derive(Debug, Default)]
+struct Piece {
+    base: u64,
+    /// Only the first `length` bytes are valid.
+    bytes: Vec<u8>,
+    length: usize,
+    /// Nothing can be read behind this piece.
+    ended: bool,
+}
+
+/// Buffers that are kept from walk to walk.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    pieces: [Piece; 2],
+}
+
+/// A thread's memory during one walk.
+pub(crate) struct Window<'a> {
+    memory: &'a mut dyn ReadMemory,
+    buffers: &'a mut Buffers,
+    word: usize,
+}
+
+impl Piece {
+    fn get(&self, address: u64, word: usize) -> Option<u64> {
+        let offset = usize::try_from(address.wrapping_sub(self.base)).ok()?;
+        let end = offset.checked_add(word).filter(|end| *end <= self.length)?;
+        let bytes = self.bytes.get(offset..end)?;
+        Some(match *bytes {
+            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+            _ => return None,
+        })
+    }
+
+    /// Reads `size` bytes more.
+    fn grow(&mut self, memory: &mut dyn ReadMemory, size: usize) {
+        let end = self.length.saturating_add(size).min(MOST);
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        let wanted = end - self.length;
+        let read = memory.read(self.base.wrapping_add(self.length as u64), &mut self.bytes[self.length..end]);
+        self.ended = read < wanted || end == MOST;
+        self.length += read.min(wanted);
+    }
+
+    fn start(&mut self, memory: &mut dyn ReadMemory, base: u64) {
+        self.base = base;
+        self.length = 0;
+        self.grow(memory, FIRST);
+    }
+
+    /// How far behind the end of the piece an address is.
+    fn beyond(&self, address: u64) -> Option<usize> {
+        let end = self.base.checked_add(self.length as u64)?;
+        // A word may begin before the end.
+        let distance = address.checked_add(8)?.checked_sub(end)?;
+        usize::try_from(distance).ok()
+    }
+}
+
+impl<'a> Window<'a> {
+    /// A window of which the stack from `stack` on has been read.
+    pub fn new(memory: &'a mut dyn ReadMemory, buffers: &'a mut Buffers, stack: u64, word: u64) -> Self {
+        buffers.pieces[1].length = 0;
+        buffers.pieces[1].ended = true;
+        buffers.pieces[0].start(memory, stack);
+        Window { memory, buffers, word: word as usize }
+    }
+
+    /// The word at an address, if it can be read.
+    #[inline]
+    pub fn word(&mut self, address: u64) -> Option<u64> {
+        if let Some(word) = self.buffers.pieces[0].get(address, self.word) {
+            return Some(word);
+        }
+        self.read_word(address)
+    }
+
+    #[cold]
+    fn read_word(&mut self, address: u64) -> Option<u64> {
+        let word = self.word;
+        if let Some(word) = self.buffers.pieces[1].get(address, word) {
+            return Some(word);
+        }
+        let memory = &mut *self.memory;
+        for piece in &mut self.buffers.pieces {
+            if let Some(distance) = piece.beyond(address).filter(|distance| *distance <= MOST_GROWTH && !piece.ended) {
+                piece.grow(memory, distance.max(piece.length).max(FIRST));
+                if let Some(word) = piece.get(address, word) {
+                    return Some(word);
+                }
+            }
+        }
+        // Another stack, most often that on which a signal's handler does not run: frames go on from there.
+        self.buffers.pieces.swap(0, 1);
+        self.buffers.pieces[0].start(memory, address);
+        self.buffers.pieces[0].get(address, word)
+    }
+
+    /// A word that is no part of a stack.
+    pub fn other_word(&mut self, address: u64) -> Option<u64> {
+        let mut bytes = [0; 8];
+        let word = self.word.min(8);
+        (self.bytes(address, &mut bytes[..word]) == word).then(|| u64::from_le_bytes(bytes))
+    }
+
+    /// Reads bytes that are no part of a stack; how many could be read.
+    pub fn bytes(&mut self, address: u64, buffer: &mut [u8]) -> usize {
+        self.memory.read(address, buffer).min(buffer.len())
+    }
+}

@@ -1,0 +1,385 @@
+//! The walker: from a stopped thread's registers to a stack of addresses.
+//!
+//! It runs while the thread stands still. What it finds out of an address (the module, the rule that leads to the caller) is
+//! kept, so that a stack that was seen before costs one read of registers, one of the stack, and a look at each frame.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use renacer_events::{
+    Frame, FrameKind, Machine, Pid, ReadMemory, Registers, Sender, Source, Stack, StackEnd, StackWalker, Tid,
+};
+
+use crate::first_sight::{Images, Own};
+use crate::maps::Maps;
+use crate::modules::Modules;
+use crate::unwind::called::{Code, Known, Located};
+use crate::unwind::cfi::Context;
+use crate::unwind::rule::{Called, Rule, Step, go_on};
+use crate::unwind::signal_frame;
+use crate::unwind::state::{State, frame_register, stack_register, word_size};
+use crate::unwind::window::{Buffers, Window};
+
+/// Rules that are kept. At about 150 bytes each, and one for each return address ever seen.
+const MOST_RULES: usize = 1 << 17;
+/// Different stacks that are kept.
+const MOST_STACKS: usize = 1 << 16;
+/// Frames of all stacks that are kept, 16 bytes each.
+const MOST_STACK_FRAMES: usize = 1 << 21;
+/// Searches of stacks that may fail before no more are made; each takes tens of microseconds.
+const MOST_SEARCHES: u32 = 10_000;
+
+/// How stacks are walked.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The most frames of a stack.
+    pub most_frames: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { most_frames: 256 }
+    }
+}
+
+/// Walks stacks of stopped threads, and keeps what their processes have mapped.
+#[derive(Debug)]
+pub struct Walker {
+    options: Options,
+    processes: FastMap<Pid, Process>,
+    images: Images,
+    known: Known,
+    rules: FastMap<(u32, u64), Rule>,
+    failed_searches: u32,
+    stacks: Stacks,
+    context: Box<Context>,
+    buffers: Buffers,
+    frames: Vec<Frame>,
+}
+
+/// What is known of one process.
+#[derive(Clone, Debug, Default)]
+struct Process {
+    maps: Maps,
+    own: Own,
+}
+
+impl Walker {
+    /// A walker that enters what it sees into `modules`, and gives each new stack to `new_stacks`, whose other end must
+    /// resolve it.
+    pub fn new(modules: Arc<Modules>, new_stacks: Sender<Arc<Stack>>, options: Options) -> Walker {
+        Walker {
+            options,
+            processes: FastMap::default(),
+            images: Images::new(modules),
+            known: Known::default(),
+            rules: FastMap::default(),
+            failed_searches: 0,
+            stacks: Stacks { known: FastMap::default(), frames: 0, new: new_stacks },
+            context: Box::new(Context::new()),
+            buffers: Buffers::default(),
+            frames: Vec::new(),
+        }
+    }
+
+    fn frames(&mut self, pid: Pid, registers: &Registers, memory: &mut dyn ReadMemory) -> StackEnd {
+        let process = self.processes.entry(pid).or_default();
+        let machine = registers.machine;
+        let mut state = State::new(registers);
+        let mut window = Window::new(memory, &mut self.buffers, state.stack(), word_size(machine));
+        let mut code = Code {
+            pid,
+            machine,
+            maps: &mut process.maps,
+            own: &mut process.own,
+            images: &mut self.images,
+            known: &mut self.known,
+        };
+        let mut kind = FrameKind::Return;
+        // Registers that a caller's rule may use are not beyond doubt, so neither is its return address.
+        let mut doubtful = false;
+        loop {
+            // What follows a call may be no part of the function that called.
+            let looked_up = if kind == FrameKind::Exact { state.pc } else { state.pc.wrapping_sub(1) };
+            let Some(located) = find(&mut code, looked_up, &mut window) else { return StackEnd::Unknown };
+            if self.frames.len() >= self.options.most_frames {
+                return StackEnd::TooDeep;
+            }
+            let key = (located.image, looked_up.wrapping_sub(located.bias));
+            if !self.rules.contains_key(&key) {
+                let mut rule = first_rule(&mut code, located, &state, kind, &mut window, &mut self.context);
+                if let Rule::Called(None) = rule {
+                    self.failed_searches += 1;
+                }
+                if self.failed_searches > MOST_SEARCHES && matches!(rule, Rule::Called(None)) {
+                    rule = Rule::Unknown;
+                }
+                if self.rules.len() >= MOST_RULES {
+                    self.rules.clear();
+                }
+                self.rules.insert(key, rule);
+            }
+            let Some(rule) = self.rules.get_mut(&key) else { return StackEnd::Unknown };
+            // The address of a trampoline is its beginning: no call comes before it.
+            let shown = if rule.is_signal_frame() { FrameKind::Exact } else { kind };
+            let image = code.images.get(located.image);
+            self.frames.push(Frame { module: image.module, kind: shown, address: state.pc.wrapping_sub(located.bias) });
+            let is_heuristic = matches!(rule, Rule::Called(_) | Rule::Go(_) | Rule::FramePointer);
+            let step = match rule {
+                Rule::Small(small) => small.apply(&mut state, &mut window),
+                Rule::Full(full) => full.apply(&mut state, &mut window),
+                Rule::Signal => signal_frame::apply(&mut state, &mut window),
+                Rule::End => Step::End,
+                Rule::Go(moved) => go(*moved, &mut code, &mut state, &mut window),
+                Rule::FramePointer => frame_pointer(&mut code, &mut state, &mut window),
+                Rule::Called(called) => return_of(called, &mut code, located, key.1, &mut state, &mut window),
+                Rule::Unknown => Step::Lost,
+            };
+            kind = match step {
+                Step::Caller => FrameKind::Return,
+                Step::Interrupted => FrameKind::Exact,
+                Step::End => return StackEnd::Complete,
+                Step::Lost => return StackEnd::Unknown,
+            };
+            doubtful |= is_heuristic;
+            if doubtful && kind == FrameKind::Return && !code.is_after_call(state.pc, &mut window) {
+                return StackEnd::Unknown;
+            }
+        }
+    }
+}
+
+/// The image at an address, reading the process's map where that may help.
+#[inline]
+fn find(code: &mut Code, address: u64, window: &mut Window) -> Option<Located> {
+    code.locate(address, window).or_else(|| find_anew(code, address, window))
+}
+
+#[cold]
+fn find_anew(code: &mut Code, address: u64, window: &mut Window) -> Option<Located> {
+    // Low addresses are numbers, not code.
+    if code.maps.find(address).is_some() || address < 0x1000 || !code.maps.may_have_changed() {
+        return None;
+    }
+    code.maps.read(code.pid);
+    code.locate(address, window)
+}
+
+/// Finds the rule of an address that is seen for the first time.
+#[cold]
+fn first_rule(
+    code: &mut Code,
+    located: Located,
+    state: &State,
+    kind: FrameKind,
+    window: &mut Window,
+    context: &mut Context,
+) -> Rule {
+    let machine = code.machine;
+    let address = state.pc.wrapping_sub(located.bias);
+    let looked_up = if kind == FrameKind::Exact { address } else { address.wrapping_sub(1) };
+    let image = code.images.get(located.image);
+    if let Some(rule) = image.rule(machine, looked_up, context) {
+        return rule;
+    }
+    let mut trampoline = [0; 9];
+    let length = code.read(located, state.pc, &mut trampoline, window);
+    if crate::unwind::code::is_signal_trampoline(machine, &trampoline[..length]) {
+        return Rule::Signal;
+    }
+    let image = code.images.get(located.image);
+    if image.is_entry(looked_up) {
+        return Rule::End;
+    }
+    let has_function = image.function(looked_up).is_some();
+    let has_no_rules = image.has_no_rules(machine);
+    match machine {
+        Machine::X86_64 | Machine::X86 if has_function => Rule::Called(None),
+        _ if has_no_rules => Rule::FramePointer,
+        _ => Rule::Unknown,
+    }
+}
+
+/// Goes on to the caller that a verified call proves.
+fn return_of(
+    rule: &mut Option<Box<Called>>,
+    code: &mut Code,
+    located: Located,
+    address: u64,
+    state: &mut State,
+    window: &mut Window,
+) -> Step {
+    let word = word_size(code.machine);
+    let back = |called: &Called, code: &mut Code, state: &State, window: &mut Window| {
+        let cfa = state.stack().checked_add(called.cfa_offset)?;
+        let back = window.word(cfa.checked_sub(word)?)?;
+        code.leads(back, called.function.wrapping_add(located.bias), window).then_some((cfa, back))
+    };
+    let mut found = rule.as_ref().and_then(|called| back(called, code, state, window));
+    if found.is_none()
+        && let Some(called) = code.search(located, address, state, window)
+    {
+        found = back(&called, code, state, window);
+        *rule = Some(Box::new(called));
+    }
+    let (Some((cfa, back)), Some(called)) = (found, rule) else { return begins_stack(code, located, state) };
+    if !called.is_exact && code.machine == Machine::X86_64 {
+        // They may have been saved where nobody knows.
+        for register in [3, 6, 12, 13, 14, 15] {
+            state.set(register, None);
+        }
+    }
+    for (register, offset) in &called.saved {
+        let value = window.word(cfa.wrapping_add(i64::from(*offset) as u64));
+        state.set((*register).into(), value);
+    }
+    go_on(state, cfa, back)
+}
+
+/// A stack begins where the frame pointer is cleared right before the call.
+fn begins_stack(code: &mut Code, located: Located, state: &State) -> Step {
+    let address = state.pc.wrapping_sub(located.bias);
+    let before = code.images.get(located.image).code(address.wrapping_sub(24), 24).unwrap_or_default();
+    if before.windows(2).any(|pair| pair == [0x31, 0xed]) { Step::End } else { Step::Lost }
+}
+
+/// Goes on to the caller of a Go function.
+fn go(moved: u64, code: &mut Code, state: &mut State, window: &mut Window) -> Step {
+    let word = word_size(code.machine);
+    let frame = u16::from(frame_register(code.machine));
+    let cfa = state.stack().wrapping_add(moved);
+    let back = window.word(cfa.wrapping_sub(word)).filter(|back| code.is_after_call(*back, window));
+    let Some(back) = back else {
+        // It has changed to another stack: frame pointers are right across that.
+        return frame_pointer(code, state, window);
+    };
+    if moved > word {
+        let saved = window.word(cfa.wrapping_sub(2 * word));
+        state.set(frame, saved);
+    }
+    go_on(state, cfa, back)
+}
+
+/// Goes on along the chain of frame pointers, as far as that is plausible.
+fn frame_pointer(code: &mut Code, state: &mut State, window: &mut Window) -> Step {
+    let word = word_size(code.machine);
+    let frame = u16::from(frame_register(code.machine));
+    let Some(at) = state.register(frame) else { return Step::Lost };
+    if at == 0 {
+        return Step::End;
+    }
+    let stack_moved_up = at >= state.stack();
+    if !stack_moved_up || !at.is_multiple_of(word) {
+        return Step::Lost;
+    }
+    let (saved, back) = (window.word(at), window.word(at.wrapping_add(word)));
+    let (Some(saved), Some(back)) = (saved, back) else { return Step::Lost };
+    if back == 0 {
+        return Step::End;
+    }
+    state.set(frame, Some(saved));
+    // On aarch64 the frame record is not at the frame's end, so that the stack pointer is a lower bound only.
+    state.set(stack_register(code.machine).into(), Some(at.wrapping_add(2 * word)));
+    go_on(state, at.wrapping_add(2 * word), back)
+}
+
+impl StackWalker for Walker {
+    fn walk(&mut self, pid: Pid, _tid: Tid, registers: &Registers, memory: &mut dyn ReadMemory) -> Option<Arc<Stack>> {
+        self.frames.clear();
+        let end = self.frames(pid, registers, memory);
+        if self.frames.is_empty() { None } else { Some(self.stacks.intern(&self.frames, end)) }
+    }
+
+    fn started(&mut self, pid: Pid, creator: Option<Pid>) {
+        let process = creator.and_then(|creator| self.processes.get(&creator).cloned());
+        self.processes.insert(pid, process.unwrap_or_default());
+    }
+
+    fn image_replaced(&mut self, pid: Pid) {
+        self.processes.insert(pid, Process::default());
+    }
+
+    fn remapped(&mut self, pid: Pid, start: u64, length: u64) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.maps.forget(start, length);
+        }
+    }
+
+    fn exited(&mut self, pid: Pid) {
+        self.processes.remove(&pid);
+    }
+}
+
+/// All different stacks, by the sum of their frames.
+struct Stacks {
+    known: FastMap<u64, Arc<Stack>>,
+    frames: usize,
+    new: Sender<Arc<Stack>>,
+}
+
+impl std::fmt::Debug for Stacks {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Stacks").field("known", &self.known.len()).finish_non_exhaustive()
+    }
+}
+
+impl Stacks {
+    fn intern(&mut self, frames: &[Frame], end: StackEnd) -> Arc<Stack> {
+        let mut sum = Multiply::default();
+        for frame in frames {
+            sum.write_u64(frame.address);
+            sum.write_u64(u64::from(frame.module.0) << 8 | frame.kind as u64);
+        }
+        let sum = sum.0 ^ end as u64;
+        if let Some(known) = self.known.get(&sum)
+            && *known.frames == *frames
+            && known.end == end
+        {
+            return known.clone();
+        }
+        if self.known.len() >= MOST_STACKS || self.frames >= MOST_STACK_FRAMES {
+            self.known.clear();
+            self.frames = 0;
+        }
+        let stack = Arc::new(Stack::new(frames.into(), end));
+        self.frames += frames.len();
+        self.known.insert(sum, stack.clone());
+        if self.new.send(stack.clone()).is_err() {
+            // Nobody looks anything up any more, and whoever waits for it must not wait for ever.
+            stack.resolve(Source::default());
+        }
+        stack
+    }
+}
+
+type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Multiply>>;
+
+/// One multiplication for each number of a key.
+#[derive(Default)]
+struct Multiply(u64);
+
+impl Hasher for Multiply {
+    fn finish(&self) -> u64 {
+        // The map takes its bits from both ends.
+        self.0.rotate_left(26)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+
+    fn write_i32(&mut self, number: i32) {
+        self.write_u64(number as u32 as u64);
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
