@@ -75,8 +75,9 @@ impl Images {
 
     fn add(&mut self, module: Module, file: Option<ObjectFile>, is_generated: bool) -> Option<u32> {
         let number = u32::try_from(self.images.len()).ok()?;
+        let path = module.path.clone();
         let id: ModuleId = self.modules.add(module)?;
-        self.images.push(Image::new(id, file, is_generated));
+        self.images.push(Image::new(id, &path, file, is_generated));
         Some(number)
     }
 

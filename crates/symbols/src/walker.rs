@@ -14,12 +14,13 @@ use renacer_events::{
 use crate::first_sight::{Images, Own};
 use crate::maps::Maps;
 use crate::modules::Modules;
+use crate::python::{Native, Python, Stopped};
 use crate::unwind::called::{Code, Known, Located};
 use crate::unwind::cfi::Context;
 use crate::unwind::rule::{Called, Rule, Step, go_on};
 use crate::unwind::signal_frame;
 use crate::unwind::state::{State, frame_register, stack_register, word_size};
-use crate::unwind::window::{Buffers, Window};
+use crate::unwind::window::{Buffers, Remembered, Window};
 
 /// Rules that are kept. At about 150 bytes each, and one for each return address ever seen.
 const MOST_RULES: usize = 1 << 17;
@@ -56,6 +57,9 @@ pub struct Walker {
     context: Box<Context>,
     buffers: Buffers,
     frames: Vec<Frame>,
+    /// Those of the frames.
+    stack_pointers: Vec<u64>,
+    python: Python,
 }
 
 /// What is known of one process.
@@ -63,6 +67,8 @@ pub struct Walker {
 struct Process {
     maps: Maps,
     own: Own,
+    /// The interpreter of Python that it has mapped, once a frame was seen in it.
+    interpreter: Option<Located>,
 }
 
 impl Walker {
@@ -72,6 +78,7 @@ impl Walker {
         Walker {
             options,
             processes: FastMap::default(),
+            python: Python::new(Arc::clone(&modules)),
             images: Images::new(modules),
             known: Known::default(),
             rules: FastMap::default(),
@@ -80,7 +87,31 @@ impl Walker {
             context: Box::new(Context::new()),
             buffers: Buffers::default(),
             frames: Vec::new(),
+            stack_pointers: Vec::new(),
         }
+    }
+
+    /// Puts frames of Python in the place of those of its interpreter.
+    fn interpret(
+        &mut self,
+        pid: Pid,
+        tid: Tid,
+        registers: &Registers,
+        memory: &mut dyn ReadMemory,
+        end: &mut StackEnd,
+    ) {
+        let Some(interpreter) = self.processes.get(&pid).and_then(|process| process.interpreter) else { return };
+        let image = self.images.get(interpreter.image);
+        let Some(runtime) = &image.python else { return };
+        let thread_pointer = if registers.machine == Machine::X86_64 { registers.thread_pointer } else { 0 };
+        let stopped = Stopped { pid, tid, thread_pointer, runtime, module: image.module, bias: interpreter.bias };
+        let mut memory = Remembered::new(memory, &self.buffers);
+        let (frames, stack_pointers) = (&mut self.frames, self.stack_pointers.as_slice());
+        self.python.weave(
+            &stopped,
+            &mut memory,
+            Native { frames, stack_pointers, end, limit: self.options.most_frames },
+        );
     }
 
     fn frames(&mut self, pid: Pid, registers: &Registers, memory: &mut dyn ReadMemory) -> StackEnd {
@@ -124,6 +155,10 @@ impl Walker {
             // The address of a trampoline is its beginning: no call comes before it.
             let shown = if rule.is_signal_frame() { FrameKind::Exact } else { kind };
             let image = code.images.get(located.image);
+            if image.python.is_some() {
+                process.interpreter = Some(located);
+            }
+            self.stack_pointers.push(state.stack());
             self.frames.push(Frame { module: image.module, kind: shown, address: state.pc.wrapping_sub(located.bias) });
             let is_heuristic = matches!(rule, Rule::Called(_) | Rule::Go(_) | Rule::FramePointer);
             let step = match rule {
@@ -285,9 +320,11 @@ fn frame_pointer(code: &mut Code, state: &mut State, window: &mut Window) -> Ste
 }
 
 impl StackWalker for Walker {
-    fn walk(&mut self, pid: Pid, _tid: Tid, registers: &Registers, memory: &mut dyn ReadMemory) -> Option<Arc<Stack>> {
+    fn walk(&mut self, pid: Pid, tid: Tid, registers: &Registers, memory: &mut dyn ReadMemory) -> Option<Arc<Stack>> {
         self.frames.clear();
-        let end = self.frames(pid, registers, memory);
+        self.stack_pointers.clear();
+        let mut end = self.frames(pid, registers, memory);
+        self.interpret(pid, tid, registers, memory, &mut end);
         if self.frames.is_empty() { None } else { Some(self.stacks.intern(&self.frames, end)) }
     }
 
@@ -297,6 +334,7 @@ impl StackWalker for Walker {
     }
 
     fn image_replaced(&mut self, pid: Pid) {
+        self.python.forget(pid);
         self.processes.insert(pid, Process::default());
     }
 
@@ -307,6 +345,7 @@ impl StackWalker for Walker {
     }
 
     fn exited(&mut self, pid: Pid) {
+        self.python.forget(pid);
         self.processes.remove(&pid);
     }
 }

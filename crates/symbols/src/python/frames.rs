@@ -4,6 +4,8 @@
 //! of its frames. That frame is a local variable of the evaluator, so its address tells which frame of the native stack
 //! stands for these frames.
 
+use std::ops::Range;
+
 use renacer_events::ReadMemory;
 
 use super::layout::Layout;
@@ -36,6 +38,8 @@ pub(super) enum Link {
 /// Reads a chain, innermost first.
 pub(super) struct Chain<'a> {
     layout: &'a Layout,
+    /// Where the native stack is.
+    stack: Range<u64>,
     next: u64,
     left: usize,
     piece: [u8; PIECE],
@@ -45,8 +49,8 @@ pub(super) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    pub fn new(layout: &'a Layout, innermost: u64) -> Self {
-        Chain { layout, next: innermost, left: MOST, piece: [0; PIECE], start: 0, length: 0 }
+    pub fn new(layout: &'a Layout, innermost: u64, stack: Range<u64>) -> Self {
+        Chain { layout, stack, next: innermost, left: MOST, piece: [0; PIECE], start: 0, length: 0 }
     }
 
     /// The next link; at the end none. An error if it cannot be read.
@@ -79,7 +83,8 @@ impl<'a> Chain<'a> {
         if let Some(range) = place(self.start, self.length) {
             return self.piece.get(range);
         }
-        let start = address & !(PAGE - 1);
+        // What is on the native stack has most often been read already, and has no other frames beside it.
+        let start = if self.stack.contains(&address) { address } else { address & !(PAGE - 1) };
         let piece = self.piece.get_mut(..usize::try_from(address - start).ok()?.checked_add(size)?)?;
         fill(memory, start, piece)?;
         (self.start, self.length) = (start, piece.len());

@@ -270,9 +270,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, innermost: u64, memory: &mut dyn ReadMemory, native: &Native<'_>) {
-        let mut chain = Chain::new(&self.stopped.runtime.layout, innermost);
+        let (first, last) = (native.stack_pointers.first(), native.stack_pointers.last());
+        let stack = first.copied().unwrap_or(0)..last.copied().unwrap_or(0);
+        let mut chain = Chain::new(&self.stopped.runtime.layout, innermost, stack);
         let mut start = self.found.len();
-        // A run whose entry frame cannot be reached belongs to none knows which native frame: it is not taken.
+        // A run whose entry frame cannot be reached belongs to nobody knows which native frame: it is not taken.
         while let Ok(Some(link)) = chain.next(memory) {
             match link {
                 Link::Entry(entry) => {

@@ -1,6 +1,7 @@
 //! What the walker keeps of one module: its file, where its code is, and what leads from frame to frame in it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
 use renacer_events::{Machine, ModuleId};
@@ -9,6 +10,7 @@ use super::cfi::{Cfi, Context};
 use super::golang::Table;
 use super::rule::Rule;
 use crate::object_file::ObjectFile;
+use crate::python::Runtime;
 
 /// The most functions whose beginnings are kept of one file.
 const MOST_FUNCTIONS: usize = 1 << 20;
@@ -25,6 +27,8 @@ pub(crate) struct Image {
     pub file: Option<ObjectFile>,
     /// Code made at run time: its addresses are absolute.
     pub is_generated: bool,
+    /// It is an interpreter of Python, whose frames can be read.
+    pub python: Option<Arc<Runtime>>,
     /// Where in the file its segments are: address, offset, size.
     segments: Vec<(u64, u64, u64)>,
     entry: Option<u64>,
@@ -55,7 +59,10 @@ impl<T> Lazy<T> {
 }
 
 impl Image {
-    pub fn new(module: ModuleId, file: Option<ObjectFile>, is_generated: bool) -> Image {
+    /// `path` is the one by which it was mapped.
+    pub fn new(module: ModuleId, path: &[u8], file: Option<ObjectFile>, is_generated: bool) -> Image {
+        let find = || Runtime::find(file.as_ref()?, path).map(Arc::new);
+        let python = catch_unwind(AssertUnwindSafe(find)).unwrap_or_default();
         let segments = file.as_ref().and_then(|file| {
             let elf = file.elf().ok()?;
             let segment = |segment: object::Segment<'_, '_>| {
@@ -66,7 +73,8 @@ impl Image {
         });
         let segments = segments.unwrap_or_default();
         let entry = file.as_ref().and_then(|file| Some(file.elf().ok()?.entry())).filter(|entry| *entry != 0);
-        Image { module, file, is_generated, segments, entry, cfi: Lazy::Unknown, go: Lazy::Unknown, functions: None }
+        let (cfi, go) = (Lazy::Unknown, Lazy::Unknown);
+        Image { module, file, is_generated, python, segments, entry, cfi, go, functions: None }
     }
 
     /// The rule that the file itself has for an address; none where it has none. Reading a hostile file may find a

@@ -26,6 +26,32 @@ pub(crate) struct Buffers {
     pieces: [Piece; 2],
 }
 
+/// A thread's memory after a walk: what has been read of it is not read again.
+pub(crate) struct Remembered<'a> {
+    memory: &'a mut dyn ReadMemory,
+    buffers: &'a Buffers,
+}
+
+impl<'a> Remembered<'a> {
+    /// Memory of the thread whose walk has used these buffers last.
+    pub fn new(memory: &'a mut dyn ReadMemory, buffers: &'a Buffers) -> Self {
+        Remembered { memory, buffers }
+    }
+}
+
+impl ReadMemory for Remembered<'_> {
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
+        let size = buffer.len();
+        match self.buffers.pieces.iter().find_map(|piece| piece.bytes(address, size)) {
+            Some(bytes) => {
+                buffer.copy_from_slice(bytes);
+                size
+            }
+            None => self.memory.read(address, buffer),
+        }
+    }
+}
+
 /// A thread's memory during one walk.
 pub(crate) struct Window<'a> {
     memory: &'a mut dyn ReadMemory,
@@ -43,6 +69,13 @@ impl Piece {
             [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
             _ => return None,
         })
+    }
+
+    /// Bytes of it.
+    fn bytes(&self, address: u64, size: usize) -> Option<&[u8]> {
+        let offset = usize::try_from(address.wrapping_sub(self.base)).ok()?;
+        let end = offset.checked_add(size).filter(|end| *end <= self.length)?;
+        self.bytes.get(offset..end)
     }
 
     /// Reads `size` bytes more.
