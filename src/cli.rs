@@ -146,6 +146,10 @@ pub struct TraceOptions {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnTimeout::Detach, requires = "duration", help_heading = "Volume")]
     pub on_timeout: OnTimeout,
 
+    /// What happens when calls come faster than they can be delivered [default: block, but drop with -p].
+    #[arg(long, value_name = "WHAT", value_enum, help_heading = "Volume")]
+    pub on_overflow: Option<OnOverflow>,
+
     /// How many spans are made of the calls [default: auto to a collector, full to a local file].
     #[arg(long, value_name = "DETAIL", value_enum, help_heading = "Volume")]
     pub detail: Option<Detail>,
@@ -168,6 +172,14 @@ pub enum OnTimeout {
     Detach,
     /// It is ended: SIGTERM, and SIGKILL 5 seconds later.
     Kill,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnOverflow {
+    /// The program waits.
+    Block,
+    /// The program goes on; calls that go by are counted.
+    Drop,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

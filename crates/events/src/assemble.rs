@@ -93,6 +93,13 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         match event.kind {
             EventKind::Entered(entry) => self.entered(tid, at, entry),
             EventKind::Returned(returned) => self.returned(tid, at, &returned),
+            EventKind::Missed(missed) => {
+                self.totals.calls_dropped += missed.calls;
+                match self.threads.get(&tid) {
+                    Some(thread) => self.decoder.missed(thread.pid, &missed),
+                    None => self.totals.unknown_events += 1,
+                }
+            }
             EventKind::SignalDelivered(signal) => self.signal(tid, at, &signal),
             EventKind::ThreadStarted { pid, creator, name } => self.thread_started(pid, tid, at, creator, name),
             EventKind::ThreadExited(status) => self.thread_exited(tid, at, status),

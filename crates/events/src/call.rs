@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::{Abi, Caller, Entry, ExitStatus, Memory, Pid, ProcessStarted, Return, Text, Tid};
+use crate::{Abi, Caller, Entry, ExitStatus, Memory, Missed, Pid, ProcessStarted, Return, Text, Tid};
 
 /// One system call of one thread.
 #[derive(Clone, Debug)]
@@ -122,6 +122,8 @@ pub trait Decode {
     fn process_started(&mut self, started: &ProcessStarted);
     /// A call ended, or will never end (`returned` is none). Updates the descriptor table when it succeeded.
     fn call(&mut self, call: RawCall<'_>) -> Decoded;
+    /// Calls of a process were missed: this is how things stand now.
+    fn missed(&mut self, pid: Pid, missed: &Missed);
     /// A process runs a new program: descriptors marked so are closed.
     fn image_replaced(&mut self, pid: Pid);
     /// A process is gone.

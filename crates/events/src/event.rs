@@ -71,6 +71,8 @@ pub enum EventKind {
         /// The program that runs now.
         image: Box<Image>,
     },
+    /// Calls of the thread's process were not told of, because there was no room for them.
+    Missed(Box<Missed>),
     /// A signal is delivered to the thread.
     SignalDelivered(Signal),
     /// The thread's process was stopped by a signal (job control).
@@ -86,6 +88,17 @@ pub enum EventKind {
     ProcessExited(ExitStatus),
     /// The tracer let the thread go; it runs on untraced.
     Detached,
+}
+
+/// What went by untold, and how things stand since. Empty where the process has ended.
+#[derive(Debug, Default)]
+pub struct Missed {
+    /// How many calls.
+    pub calls: u64,
+    /// All descriptors that are open now.
+    pub descriptors: Vec<OpenDescriptor>,
+    /// The working directory now.
+    pub working_directory: Option<PathBuf>,
 }
 
 /// How a process ended.

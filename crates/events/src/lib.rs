@@ -21,8 +21,8 @@ pub use assemble::{Assembler, Options, Sink, Totals};
 pub use call::{Argument, Call, Decode, Decoded, Errno, Peer, RawCall};
 pub use clock::Clock;
 pub use event::{
-    Abi, DescriptorTarget, Entry, Event, EventKind, ExitStatus, Image, OpenDescriptor, Origin, Pid, ProcessStarted,
-    Return, Signal, Tid,
+    Abi, DescriptorTarget, Entry, Event, EventKind, ExitStatus, Image, Missed, OpenDescriptor, Origin, Pid,
+    ProcessStarted, Return, Signal, Tid,
 };
 pub use map::{FastMap, Multiply};
 pub use memory::Memory;

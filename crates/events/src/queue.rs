@@ -75,6 +75,10 @@ impl<T> Sender<T> {
             }
             state.waited += start.elapsed();
         }
+        self.put(state, item)
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State<T>>, item: T) -> Result<(), Closed> {
         if state.receiver_gone {
             return Err(Closed);
         }
@@ -86,6 +90,21 @@ impl<T> Sender<T> {
             self.0.filled.notify_one();
         }
         Ok(())
+    }
+
+    /// Adds an item although the queue may be full; waits only where twice as many are in it as there should be.
+    pub fn send_over(&self, item: T) -> Result<(), Closed> {
+        let state = self.0.lock();
+        if state.items.len() >= 2 * self.0.capacity {
+            drop(state);
+            return self.send(item);
+        }
+        self.put(state, item)
+    }
+
+    /// Whether there is room for many more: not within the last eighth.
+    pub fn has_room(&self) -> bool {
+        self.0.lock().items.len() < self.0.capacity - self.0.capacity / 8
     }
 
     /// How long the sender has waited for room so far.

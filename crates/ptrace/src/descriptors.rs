@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use renacer_events::{DescriptorTarget, FastMap, OpenDescriptor, Peer, ProcessStarted, Text};
+use renacer_events::{DescriptorTarget, FastMap, Missed, OpenDescriptor, Peer, ProcessStarted, Text};
 
 use crate::decode::quote::escape;
 
@@ -73,7 +73,18 @@ impl Process {
         if let Some(directory) = &started.image.working_directory {
             self.directory = Some(directory.as_os_str().as_encoded_bytes().to_vec());
         }
-        for OpenDescriptor { number, target, close_on_exec } in &started.descriptors {
+        self.adopt_all(&started.descriptors);
+    }
+
+    /// Takes over how things stand after calls that were not seen.
+    pub(crate) fn renew(&mut self, missed: &Missed) {
+        lock(&self.files).clear();
+        self.directory = missed.working_directory.as_ref().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
+        self.adopt_all(&missed.descriptors);
+    }
+
+    fn adopt_all(&mut self, descriptors: &[OpenDescriptor]) {
+        for OpenDescriptor { number, target, close_on_exec } in descriptors {
             let target = match target {
                 DescriptorTarget::Path(path) => Target::file(path.clone()),
                 DescriptorTarget::Socket(peer) => Target::socket(peer.clone()),

@@ -6,6 +6,7 @@
 
 mod births;
 mod ending;
+mod overflow;
 mod stacks;
 
 use std::io;
@@ -52,6 +53,8 @@ pub struct Outcome {
     pub timed_out: bool,
     /// Calls in a convention that Renacer has no table for; they are not reported otherwise.
     pub foreign_calls: u64,
+    /// Calls that were not told of because there was no room for them.
+    pub dropped_calls: u64,
 }
 
 /// Why a run could not go on.
@@ -76,6 +79,8 @@ pub struct Tracer {
     /// Unknown ones that ended already.
     early_ends: FastMap<Tid, Change>,
     stacks: Option<Box<dyn StackWalker>>,
+    /// Whether there is room for more events, where a tracee must not wait for it.
+    has_room: Option<Box<dyn Fn() -> bool>>,
     launch: Option<Launch>,
     main: Option<Pid>,
     /// Told before anything else.
@@ -92,6 +97,8 @@ struct Thread {
     name: String,
     /// The call in flight, with as much of its memory as its return needs.
     call: Option<Entry>,
+    /// The call that it is in goes by untold.
+    drops: bool,
 }
 
 struct Process {
@@ -99,11 +106,13 @@ struct Process {
     memory: Method,
     /// Its children may live in another pid namespace than itself, or it lives in another one than we do.
     makes_namespaces: bool,
+    /// Calls that went by untold since it was last told how things stand.
+    dropped_calls: u64,
 }
 
 impl Process {
     fn new(image: Image) -> Process {
-        Process { makes_namespaces: image.vpid.is_some(), image, memory: Method::default() }
+        Process { makes_namespaces: image.vpid.is_some(), image, memory: Method::default(), dropped_calls: 0 }
     }
 }
 
@@ -145,7 +154,7 @@ impl Tracer {
             name: child.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             ..proc::image(pid)
         };
-        tracer.threads.insert(pid, Thread { pid, name: image.name.clone(), call: None });
+        tracer.threads.insert(pid, Thread { pid, name: image.name.clone(), call: None, drops: false });
         tracer.processes.insert(pid, Process::new(image.clone()));
         let started = ProcessStarted {
             pid,
@@ -187,7 +196,7 @@ impl Tracer {
             tracer.first_events.push(Event { at, tid: pid, kind: EventKind::ProcessStarted(Box::new(started)) });
             for tid in threads {
                 let name = proc::name(tid);
-                tracer.threads.insert(tid, Thread { pid, name: name.clone(), call: None });
+                tracer.threads.insert(tid, Thread { pid, name: name.clone(), call: None, drops: false });
                 if tid != pid {
                     let kind = EventKind::ThreadStarted { pid, creator: None, name };
                     tracer.first_events.push(Event { at, tid, kind });
@@ -207,6 +216,7 @@ impl Tracer {
             newborns: FastMap::default(),
             early_ends: FastMap::default(),
             stacks: None,
+            has_room: None,
             launch: None,
             main: None,
             first_events: Vec::new(),
@@ -278,6 +288,8 @@ impl Tracer {
             return stopped.resume(signal);
         }
         let tid = stopped.tid();
+        let pid = self.threads.get(&tid).map_or(tid, |thread| thread.pid);
+        self.tell_missed(pid, tid, false, emit);
         stopped.detach(signal)?;
         self.threads.remove(&tid);
         emit(Event { at: monotonic(), tid, kind: EventKind::Detached });
@@ -329,6 +341,9 @@ impl Tracer {
     fn syscall(&mut self, stopped: Stopped, emit: Emit) -> Result<(), Gone> {
         let tid = stopped.tid();
         let info = stopped.syscall_info()?;
+        if self.goes_by(tid, &info, emit) {
+            return self.go_on(stopped, 0, emit);
+        }
         let Some(thread) = self.threads.get_mut(&tid) else { return self.go_on(stopped, 0, emit) };
         let Some(process) = self.processes.get_mut(&thread.pid) else { return self.go_on(stopped, 0, emit) };
         let mut memory = TraceeMemory::new(&stopped, &mut process.memory);
@@ -429,7 +444,7 @@ impl Tracer {
             image.working_directory.clone_from(&before.working_directory);
         }
         let call = caller.and_then(|thread| thread.call);
-        self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call });
+        self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call, drops: false });
         let makes_namespaces = self.processes.get(&tid).is_some_and(|process| process.makes_namespaces);
         let mut process = Process::new(image.clone());
         process.makes_namespaces |= makes_namespaces;
@@ -464,6 +479,7 @@ impl Tracer {
             // Killed before the program ran.
             self.launch = None;
         }
+        self.tell_missed(tid, tid, false, emit);
         match self.threads.remove(&tid) {
             Some(thread) => {
                 if self.main == Some(tid) {

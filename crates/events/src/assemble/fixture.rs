@@ -36,6 +36,10 @@ impl Decode for FakeDecoder {
         self.log.borrow_mut().push(format!("started {}", started.pid));
     }
 
+    fn missed(&mut self, pid: Pid, missed: &crate::Missed) {
+        self.log.borrow_mut().push(format!("missed {} of {pid}", missed.calls));
+    }
+
     fn call(&mut self, call: RawCall<'_>) -> Decoded {
         let mut decoded = Decoded { name: name(call.entry.number), ..Decoded::default() };
         self.log.borrow_mut().push(format!("{} {} by {}", decoded.name, call.pid, call.tid));

@@ -23,6 +23,8 @@ pub struct Totals {
     pub unfinished: u64,
     /// Returns whose entry was never seen: of calls that were in flight at attach.
     pub orphan_returns: u64,
+    /// Calls that were not told of, because there was no room for them; not among `calls`.
+    pub calls_dropped: u64,
     /// Events of threads that are not known, or that contradict what is known.
     pub unknown_events: u64,
     /// Texts that were cut because they were longer than 16 KiB.
@@ -35,6 +37,7 @@ impl Totals {
         let losses = [
             ("renacer.calls.unfinished", self.unfinished),
             ("renacer.returns.orphaned", self.orphan_returns),
+            ("renacer.calls.dropped", self.calls_dropped),
             ("renacer.events.unknown", self.unknown_events),
             ("renacer.signals.dropped", self.signals_dropped),
             ("renacer.texts.truncated", self.truncated),

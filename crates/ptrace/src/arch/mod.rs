@@ -30,6 +30,8 @@ pub enum Role {
     Prctl,
     /// unshare, setns: children may get another pid namespace.
     Namespace,
+    /// exit, exit_group: the thread's last call.
+    Exit,
 }
 
 /// The part that a call plays for the tracer; none for most calls.
@@ -42,6 +44,7 @@ pub fn role(abi: Abi, number: u64) -> Option<Role> {
         (_, 435) => Clone3,
         (Abi::X86_64 | Abi::X32, 157) | (Abi::I386, 172) | (Abi::Aarch64, 167) => Prctl,
         (Abi::X86_64 | Abi::X32, 272 | 308) | (Abi::I386, 310 | 346) | (Abi::Aarch64, 97 | 268) => Namespace,
+        (Abi::X86_64 | Abi::X32, 60 | 231) | (Abi::I386, 1 | 252) | (Abi::Aarch64, 93 | 94) => Exit,
         _ => return None,
     })
 }
@@ -62,6 +65,7 @@ mod tests {
                     "clone3" => Some(Role::Clone3),
                     "prctl" => Some(Role::Prctl),
                     "unshare" | "setns" => Some(Role::Namespace),
+                    "exit" | "exit_group" => Some(Role::Exit),
                     _ => None,
                 };
                 assert_eq!(role(abi, number), expected, "{abi:?} {number} {name}");

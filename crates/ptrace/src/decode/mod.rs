@@ -15,8 +15,8 @@ use std::borrow::Cow;
 
 use compact_str::format_compact;
 use renacer_events::{
-    Abi, Argument, Decode, Decoded, Errno, ExitStatus, FastMap, Origin, Peer, Pid, ProcessStarted, RawCall, Signal,
-    Text, Tid,
+    Abi, Argument, Decode, Decoded, Errno, ExitStatus, FastMap, Missed, Origin, Peer, Pid, ProcessStarted, RawCall,
+    Signal, Text, Tid,
 };
 
 use self::number::{hex, push_decimal, push_octal};
@@ -93,6 +93,12 @@ impl Decode for Decoder {
             None => Process::new(started),
         };
         self.processes.insert(started.pid, process);
+    }
+
+    fn missed(&mut self, pid: Pid, missed: &Missed) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.renew(missed);
+        }
     }
 
     fn call(&mut self, raw: RawCall<'_>) -> Decoded {

@@ -78,7 +78,7 @@ impl Tracer {
                 let bytes = entry.memory.get(entry.arguments[0], 8)?;
                 Some(u64::from_ne_bytes(bytes.try_into().ok()?))
             }
-            Role::Exec | Role::Prctl | Role::Namespace => None,
+            Role::Exec | Role::Prctl | Role::Namespace | Role::Exit => None,
         });
         let has = |flag: i32| flags.map(|flags| flags & flag as u64 != 0);
         Birth {
@@ -98,7 +98,7 @@ impl Tracer {
             && birth.is_thread == Some(true)
         {
             let (pid, name) = (thread.pid, thread.name.clone());
-            self.threads.insert(tid, Thread { pid, name: name.clone(), call: None });
+            self.threads.insert(tid, Thread { pid, name: name.clone(), call: None, drops: false });
             let kind = EventKind::ThreadStarted { pid, creator: Some(birth.creator), name };
             emit(Event { at, tid, kind });
             return;
@@ -122,7 +122,7 @@ impl Tracer {
                 return;
             }
             let name = name.unwrap_or_else(|| proc::name(tid));
-            self.threads.insert(tid, Thread { pid, name: name.clone(), call: None });
+            self.threads.insert(tid, Thread { pid, name: name.clone(), call: None, drops: false });
             let kind = EventKind::ThreadStarted { pid, creator: birth.map(|birth| birth.creator), name };
             emit(Event { at, tid, kind });
             return;
@@ -147,7 +147,7 @@ impl Tracer {
             (None, Some(pid)) => Origin::Forked { pid, tid: 0, shares_descriptors: false },
             (_, None) => Origin::Attached,
         };
-        self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call: None });
+        self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call: None, drops: false });
         self.processes.insert(tid, Process::new(image.clone()));
         if let Some(walker) = &mut self.stacks {
             walker.started(tid, parent);

@@ -91,6 +91,11 @@ fn split_arguments(bytes: &[u8]) -> Vec<Vec<u8>> {
     if bytes.is_empty() { Vec::new() } else { bytes.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect() }
 }
 
+/// Where a process is now.
+pub fn working_directory(pid: Pid) -> Option<PathBuf> {
+    link(pid, "cwd")
+}
+
 /// The thread's own name, lossily as text; empty when it is gone.
 pub fn name(tid: Tid) -> String {
     let bytes = fs::read(format!("/proc/{tid}/comm")).unwrap_or_default();
