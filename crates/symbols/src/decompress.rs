@@ -1,12 +1,10 @@
 //! Decompression of sections: never more than what was declared, and not for longer than there is time.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use flate2::bufread::ZlibDecoder;
 use object::CompressionFormat;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::object_file::Refused;
 
@@ -14,8 +12,9 @@ use crate::object_file::Refused;
 const STEP: usize = 1 << 20;
 /// What a compressed form may be longer than what it stands for.
 const OVERHEAD: u64 = 64 << 10;
-/// A decoder of Zstandard keeps this much of what it has written; linkers use up to 8 MiB.
-const MOST_WINDOW: u64 = 32 << 20;
+/// A decoder of Zstandard keeps 2 to the power of this of what it has written; linkers use up to 8 MiB.
+const MOST_WINDOW: u32 = 25;
+const MALFORMED: Refused = Refused::Malformed("compressed section");
 
 /// Decompresses `stored`, which declares `size` bytes, and takes the time it took from `time_left`.
 pub(crate) fn decompress(
@@ -25,66 +24,45 @@ pub(crate) fn decompress(
     time_left: &mut Duration,
 ) -> Result<Vec<u8>, Refused> {
     if stored.len() as u64 > size.saturating_add(OVERHEAD) {
-        return Err(Refused::Malformed("compressed section"));
+        return Err(MALFORMED);
     }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(usize::try_from(size).map_err(|_| Refused::TooLarge)?).map_err(|_| Refused::TooLarge)?;
     let start = Instant::now();
     let in_time = || if start.elapsed() < *time_left { Ok(()) } else { Err(Refused::TooSlow) };
     let result = match format {
-        CompressionFormat::Zlib => inflate(stored, &mut bytes, in_time),
-        CompressionFormat::Zstandard => unzstd(stored, &mut bytes, in_time),
-        _ => Err(Refused::Malformed("unknown compression")),
+        CompressionFormat::Zlib => fill(ZlibDecoder::new(stored), &mut bytes, in_time),
+        // Some linkers write one frame for each piece; the decoder goes on to the next.
+        CompressionFormat::Zstandard => {
+            let decoder = zstd::Decoder::with_buffer(stored).and_then(|mut decoder| {
+                decoder.window_log_max(MOST_WINDOW)?;
+                Ok(decoder)
+            });
+            decoder.map_err(malformed).and_then(|decoder| fill(decoder, &mut bytes, in_time))
+        }
+        _ => Err(MALFORMED),
     };
     *time_left = time_left.saturating_sub(start.elapsed());
     result?;
-    if bytes.len() as u64 == size { Ok(bytes) } else { Err(Refused::Malformed("compressed section")) }
+    if bytes.len() as u64 == size { Ok(bytes) } else { Err(MALFORMED) }
 }
 
 /// Fills `bytes` to its capacity at most; more is an error.
-fn inflate(stored: &[u8], bytes: &mut Vec<u8>, in_time: impl Fn() -> Result<(), Refused>) -> Result<(), Refused> {
-    let malformed = |_| Refused::Malformed("zlib section");
-    let mut decoder = ZlibDecoder::new(stored);
+fn fill(mut decoder: impl Read, bytes: &mut Vec<u8>, in_time: impl Fn() -> Result<(), Refused>) -> Result<(), Refused> {
     let size = bytes.capacity();
     loop {
         in_time()?;
         let step = STEP.min(size - bytes.len());
-        let read = decoder.by_ref().take(step as u64).read_to_end(bytes).map_err(malformed)?;
-        if read == 0 {
+        if decoder.by_ref().take(step as u64).read_to_end(bytes).map_err(malformed)? == 0 {
             break;
         }
     }
     // The end must follow, with the checksum in it.
-    if decoder.read(&mut [0]).map_err(malformed)? == 0 { Ok(()) } else { Err(Refused::Malformed("zlib section")) }
+    if decoder.read(&mut [0]).map_err(malformed)? == 0 { Ok(()) } else { Err(MALFORMED) }
 }
 
-/// The same for Zstandard. Some linkers write one frame for each piece.
-fn unzstd(mut stored: &[u8], bytes: &mut Vec<u8>, in_time: impl Fn() -> Result<(), Refused>) -> Result<(), Refused> {
-    const MALFORMED: Refused = Refused::Malformed("zstd section");
-    let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(MOST_WINDOW);
-    let size = bytes.capacity();
-    while !stored.is_empty() {
-        in_time()?;
-        match decoder.init(&mut stored) {
-            Ok(()) => {}
-            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
-                stored = stored.get(length as usize..).ok_or(MALFORMED)?;
-                continue;
-            }
-            Err(FrameDecoderError::WindowSizeTooBig { .. }) => return Err(Refused::TooLarge),
-            Err(_) => return Err(MALFORMED),
-        }
-        while !decoder.is_finished() {
-            in_time()?;
-            decoder.decode_blocks(&mut stored, BlockDecodingStrategy::UptoBytes(STEP)).map_err(|_| MALFORMED)?;
-            if decoder.can_collect() > size - bytes.len() {
-                return Err(MALFORMED);
-            }
-            decoder.collect_to_writer(&mut *bytes).map_err(|_| MALFORMED)?;
-        }
-    }
-    Ok(())
+fn malformed(_: io::Error) -> Refused {
+    MALFORMED
 }
 
 #[cfg(test)]
@@ -118,6 +96,6 @@ mod tests {
         let stored = [0x28, 0xb5, 0x2f, 0xfd, 0, 20 << 3, 1, 0, 0];
         let mut left = Duration::from_secs(600);
         let refused = decompress(&stored, CompressionFormat::Zstandard, 0, &mut left);
-        assert!(matches!(refused, Err(Refused::TooLarge)), "{refused:?}");
+        assert!(matches!(refused, Err(Refused::Malformed(_))), "{refused:?}");
     }
 }
