@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use renacer_events::{MergeCounts, Merger, Receiver, Span};
@@ -9,6 +10,7 @@ use renacer_file::Writer;
 use renacer_otlp::{Exporter, Finished};
 
 use crate::exit::say;
+use crate::metrics::Figures;
 
 /// What the assemble stage hands on.
 pub enum Output {
@@ -44,6 +46,8 @@ pub struct Targets {
     pub shutdown_timeout: Duration,
     /// Whether warnings are shown.
     pub quiet: bool,
+    /// What is told of it as metrics.
+    pub figures: Option<Arc<Figures>>,
 }
 
 /// What has become of the spans.
@@ -67,6 +71,9 @@ pub fn export(output: &Receiver<Output>, mut targets: Targets) -> Delivery {
             Err(_) => break,
         }
         targets.tick();
+        if let Some(figures) = &targets.figures {
+            figures.exported(targets.exporter.as_ref().map(Exporter::counts).as_ref(), &targets.file);
+        }
     }
     targets.finish()
 }

@@ -3,6 +3,7 @@
 mod cli;
 mod exit;
 mod export;
+mod metrics;
 mod observe;
 mod send;
 mod setup;

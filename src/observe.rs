@@ -1,6 +1,7 @@
 //! The assemble stage: events in, spans, text lines and the summary out.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use renacer_events::{
@@ -10,6 +11,7 @@ use renacer_ptrace::decode::{Decoder, signal_info};
 use renacer_text::{Lines, Summary};
 
 use crate::export::Output;
+use crate::metrics::Figures;
 
 /// Events are left to gather for this long, so that the stages wake each other seldom.
 const LINGER: Duration = Duration::from_millis(50);
@@ -22,6 +24,8 @@ pub struct Shown {
     pub lines: Option<Lines>,
     /// The summary table.
     pub summary: Option<Summary>,
+    /// What is told of it as metrics.
+    pub figures: Option<Arc<Figures>>,
 }
 
 /// Turns all events into output; returns when the sender of events is gone and everything has been handed on.
@@ -40,6 +44,10 @@ pub fn assemble(
             assembler.event(event);
         }
         assembler.sink_mut().hand_on();
+        let totals = assembler.totals();
+        if let Some(figures) = &assembler.sink_mut().shown.figures {
+            figures.seen(&totals, 0);
+        }
     }
     let root: Vec<Attribute> = Vec::new();
     let (totals, mut portion) = assembler.finish(root);

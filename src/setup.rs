@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use renacer_events::{Clock, Options, ResourceOptions, SpanContext, SpanId, TraceId};
-use renacer_otlp::{Config, Overrides, environment};
+use renacer_otlp::{Config, MetricsConfig, Overrides, environment};
 
 use crate::cli::{CollectorOptions, SpanNames, TraceOptions};
 
@@ -14,7 +14,16 @@ pub fn variable(name: &str) -> Option<String> {
 
 /// The collector that options and variables name, if any, and what is to be told about them.
 pub fn collector(options: &CollectorOptions) -> anyhow::Result<(Option<Config>, Vec<String>)> {
-    let overrides = Overrides {
+    Ok(Config::from_environment(&variable, &overrides(options))?)
+}
+
+/// Where Renacer's own metrics go, if they are wanted, and what is to be told about that.
+pub fn metrics(options: &CollectorOptions) -> anyhow::Result<(Option<MetricsConfig>, Vec<String>)> {
+    Ok(MetricsConfig::from_environment(&variable, &overrides(options))?)
+}
+
+fn overrides(options: &CollectorOptions) -> Overrides {
+    Overrides {
         endpoint: options.otlp_endpoint.clone(),
         protocol: options.otlp_protocol.clone(),
         headers: options.otlp_header.clone(),
@@ -23,8 +32,7 @@ pub fn collector(options: &CollectorOptions) -> anyhow::Result<(Option<Config>, 
         client_certificate: options.otlp_client_certificate.clone(),
         client_key: options.otlp_client_key.clone(),
         timeout: options.otlp_timeout,
-    };
-    Ok(Config::from_environment(&variable, &overrides)?)
+    }
 }
 
 /// How the assembler makes spans, and warnings about the environment.

@@ -112,11 +112,18 @@ impl Metrics {
         Figure(figure)
     }
 
-    /// Sends the figures a last time, for `deadline` at most; not at all if that is zero. Returns what the user should know.
+    /// Sends the figures a last time, and then nothing more: for `deadline` at most; not at all if that is zero. Returns what the user should know.
     pub fn finish(self, deadline: Duration) -> Option<String> {
         self.state.end(Instant::now() + deadline);
         // It fails where the sender has failed, which has a better word for it.
         let _ = self.provider.shutdown();
         self.state.trouble()
+    }
+}
+
+impl Drop for Metrics {
+    /// Without [`Metrics::finish`], nothing is sent any more.
+    fn drop(&mut self) {
+        self.state.end(Instant::now());
     }
 }
