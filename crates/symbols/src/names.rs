@@ -21,12 +21,79 @@ pub(crate) fn demangle(name: &str) -> String {
         let options = cpp_demangle::DemangleOptions::new().no_params().no_return_type();
         let demangled = cpp_demangle::Symbol::new(plain)
             .ok()
-            .and_then(|symbol| write_bounded(|out| symbol.structured_demangle(out, &options)));
+            .and_then(|symbol| write_bounded(|out| symbol.structured_demangle(out, &options)))
+            .map(|name| without_arguments(&name));
         return demangled.unwrap_or_else(|| plain.to_owned());
     }
     // Go's names have dots, so only what compilers of C append is cut.
     let end = [".constprop.", ".isra.", ".part.", ".cold", ".lto_priv.", "@"].iter().filter_map(|mark| name.find(mark));
     name[..end.min().filter(|&end| end > 0).unwrap_or(name.len())].to_owned()
+}
+
+/// Removes what the demangler leaves of the arguments of functions that enclose local ones, and qualifiers at the end:
+/// `a::f(int) const::{lambda(int)#1}::operator() const` becomes `a::f::{lambda(int)#1}::operator()`.
+fn without_arguments(name: &str) -> String {
+    let mut short = String::with_capacity(name.len());
+    let mut rest = name;
+    // Of angle brackets and braces: what is inside stays as it is.
+    let mut depth = 0_usize;
+    while let Some(c) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("operator") {
+            // To a type, which may have parentheses of its own.
+            if after.starts_with(' ') && after[1..].starts_with(char::is_alphabetic) {
+                short.push_str(rest);
+                break;
+            }
+            let symbol = after.find(|c: char| !"<>-=()[]".contains(c)).unwrap_or(after.len());
+            let symbol = if after.starts_with("()") {
+                2
+            } else if after.starts_with('(') {
+                0
+            } else {
+                symbol
+            };
+            // The arguments of a template, as in operator()<int> and operator< <int>.
+            let symbol = after[..symbol].find("><").map_or(symbol, |at| at + 1);
+            short.push_str(&rest[..8 + symbol]);
+            rest = &after[symbol..];
+            continue;
+        }
+        match c {
+            '<' | '{' => depth += 1,
+            '>' | '}' => depth = depth.saturating_sub(1),
+            '(' if depth == 0 && !short.is_empty() && !short.ends_with("::") => {
+                let Some(length) = group(rest) else { return name.to_owned() };
+                rest = rest[length..].trim_start_matches([' ', '&']);
+                for qualifier in ["const", "volatile"] {
+                    rest = rest.strip_prefix(qualifier).unwrap_or(rest).trim_start_matches([' ', '&']);
+                }
+                continue;
+            }
+            _ => {}
+        }
+        short.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    for qualifier in [" &&", " &", " volatile", " const"] {
+        short.truncate(short.strip_suffix(qualifier).unwrap_or(&short).len());
+    }
+    short
+}
+
+/// The length of the parentheses at the start of a text, with all that is inside.
+fn group(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 /// Legacy mangling ends in `17h`, 16 hexadecimal digits and `E`, perhaps with a suffix of LLVM's.
@@ -105,6 +172,14 @@ mod tests {
             ("_ZN2ns3addIiEET_S1_S1_", "ns::add<int>"),
             ("_ZN12_GLOBAL__N_15innerEv", "(anonymous namespace)::inner"),
             ("_ZN2nsC1Ev", "ns::ns"),
+            (
+                "_ZZNK5outer6Runner3runERSt6vectorIiSaIiEEENKUliiE_clEii",
+                "outer::Runner::run::{lambda(int, int)#1}::operator()",
+            ),
+            ("_ZN1AltERKS_", "A::operator<"),
+            ("_ZNK1AptEv", "A::operator->"),
+            ("_ZN1AclIiEEvT_", "A::operator()<int>"),
+            ("_ZStlsISt11char_traitsIcEERSt13basic_ostreamIcT_ES5_PKc", "std::operator<< <std::char_traits<char> >"),
             ("_ZN3rs19open_file17h0123456789abcdefE", "rs1::open_file"),
             ("_ZN3rs19open_file17h0123456789abcdefE.llvm.123", "rs1::open_file"),
             ("_RNvCs1234_7mycrate4main", "mycrate::main"),

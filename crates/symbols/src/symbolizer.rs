@@ -201,7 +201,10 @@ impl Symbolizer {
                 place.start = Some(symbol.address);
                 let name = names::demangle(&symbol.name);
                 // A symbol may be that of another name of the same code: it must be the same function.
-                let fits = |bare: &String| name.ends_with(bare.split('<').next().unwrap_or(bare));
+                let fits = |bare: &String| {
+                    let last = bare.rsplit("::").next().unwrap_or(bare);
+                    name.contains(last.split('<').next().unwrap_or(last))
+                };
                 if place.function.as_ref().is_none_or(fits) {
                     place.function = Some(name);
                 }

@@ -12,6 +12,9 @@ mod names;
 mod split;
 mod units;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -193,7 +196,8 @@ fn places_in(
 
 fn code_spans(object: &ObjectFile) -> Result<CodeSpans, Error> {
     let elf = object.elf()?;
-    let is_code = |flags| matches!(flags, SegmentFlags::Elf { p_type: elf::PT_LOAD, p_flags } if p_flags.contains(elf::PF_X));
+    let is_code =
+        |flags| matches!(flags, SegmentFlags::Elf { p_type: elf::PT_LOAD, p_flags } if p_flags.contains(elf::PF_X));
     let spans = elf
         .segments()
         .filter(|segment| is_code(segment.flags()))

@@ -83,7 +83,7 @@ fn follow(entry: Entry<'_>, starts: &Starts, left: u32, effort: &mut Effort) -> 
         Some(functions) => functions.scopes_around(offset.0),
         None => scopes_of(unit, offset.0, effort)?,
     };
-    qualify(entry, own, &scopes, effort).map(Some)
+    qualify(entry, own, &scopes, starts, left, effort).map(Some)
 }
 
 /// Goes on at the entry that an attribute refers to.
@@ -144,43 +144,55 @@ fn unit_with(
     Ok(Some(units::without_lines(dwarf, header)?))
 }
 
-fn qualify(entry: Entry<'_>, own: String, scopes: &[usize], effort: &mut Effort) -> Result<Name, Error> {
+fn qualify(
+    entry: Entry<'_>,
+    own: String,
+    scopes: &[usize],
+    starts: &Starts,
+    left: u32,
+    effort: &mut Effort,
+) -> Result<Name, Error> {
     let is_c = entry.language.is_some_and(is_c);
-    let mut parts = Vec::new();
+    let mut is_bare = !is_c;
+    let mut parts = vec![own];
     for &scope in scopes.iter().take(MOST_SCOPES) {
-        effort.step()?;
-        let mut entries = entry.unit.entries_raw(Some(UnitOffset(scope)))?;
+        let offset = UnitOffset(scope);
+        let mut entries = entry.unit.entries_raw(Some(offset))?;
         let Some(abbreviation) = entries.read_abbreviation()? else { continue };
-        let tag = abbreviation.tag();
+        if abbreviation.tag() == gimli::DW_TAG_subprogram {
+            // Functions inside functions of C are not known by them; elsewhere the name says all that is outside.
+            if !is_c && left > 0 {
+                let outside = follow(Entry { offset, ..entry }, starts, left - 1, effort)?;
+                is_bare &= outside.as_ref().is_none_or(|outside| outside.is_bare);
+                parts.extend(outside.map(|outside| outside.text));
+            }
+            break;
+        }
         let mut name = None;
-        let mut linkage = None;
         for &specification in abbreviation.attributes() {
+            effort.step()?;
             let attribute = entries.read_attribute(specification)?;
-            let string = || entry.dwarf.attr_string(entry.unit, attribute.value()).ok().as_ref().map(text);
-            match attribute.name() {
-                gimli::DW_AT_name => name = string(),
-                gimli::DW_AT_linkage_name => linkage = string(),
-                _ => {}
+            if attribute.name() == gimli::DW_AT_name {
+                name = entry.dwarf.attr_string(entry.unit, attribute.value()).ok().as_ref().map(text);
             }
         }
-        match (tag, name) {
-            // Functions inside functions of C are not known by them.
-            (gimli::DW_TAG_subprogram, _) if is_c => {}
-            // What encloses this function is in its name.
-            (gimli::DW_TAG_subprogram, _) if linkage.is_some() => {
-                parts.extend(linkage.map(|linkage| names::demangle(&linkage)));
-                break;
+        match (abbreviation.tag(), name) {
+            (_, Some(name)) => {
+                is_bare = false;
+                parts.push(name);
             }
-            (_, Some(name)) => parts.push(name),
-            (gimli::DW_TAG_namespace, None) => parts.push("(anonymous namespace)".to_owned()),
-            _ => {}
+            (gimli::DW_TAG_namespace, None) => {
+                is_bare = false;
+                parts.push("(anonymous namespace)".to_owned());
+            }
+            // Such as the type of a lambda.
+            (_, None) => parts.push("{unnamed}".to_owned()),
         }
     }
-    let is_bare = parts.is_empty() && !is_c;
+    // What has no name has one among the symbols.
+    is_bare |= parts.iter().any(|part| part == "{unnamed}");
     parts.reverse();
-    parts.push(own);
-    let joined = parts.join("::");
-    Ok(Name { text: names::cut(&joined).to_owned(), is_bare })
+    Ok(Name { text: names::cut(&parts.join("::")).to_owned(), is_bare })
 }
 
 fn is_c(language: gimli::DwLang) -> bool {
