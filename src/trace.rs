@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -14,14 +15,15 @@ use renacer_file::{CreateOptions, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
 use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Tracer, capture};
-use renacer_text::{Counts, Ids, Lines, Loss, Summary, Timestamps};
+use renacer_text::{Counts, File, Ids, Lines, Loss, Summary, Timestamps, Why};
 
-use crate::cli::{self, OnTimeout, TraceOptions};
+use crate::cli::{self, OnOverflow, OnTimeout, TraceOptions};
 use crate::exit::{Ending, say};
 use crate::export::{self, Delivery, Targets, TextTarget};
 use crate::metrics::OwnMetrics;
 use crate::observe::{self, Shown};
 use crate::setup;
+use crate::undelivered::Undelivered;
 
 /// Room between tracer and assembler, in events.
 const EVENTS: usize = 16 * 1024;
@@ -54,7 +56,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     };
     let limit = options.duration.map(|duration| (duration, at_timeout));
     let engine = renacer_ptrace::Options { follow: !options.no_follow, capture, limit };
-    let tracer = match options.command.split_first() {
+    let mut tracer = match options.command.split_first() {
         Some((program, arguments)) => {
             let command = Command {
                 program: program.clone(),
@@ -66,12 +68,12 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         }
         None => Tracer::attach(&options.pid, engine)?,
     };
-    let file_gets_all = named.is_some() || collector.is_none();
+    let default_path = default_path(&options, &tracer);
     let file = match named {
-        Some(file) => file,
+        Some(file) => Some(file),
         // The program has not run yet, so that nothing happens untold where the file cannot be written.
-        None if collector.is_none() => create(&default_path(&options, &tracer), options.force)?,
-        None => Writer::create_lazily(default_path(&options, &tracer)),
+        None if collector.is_none() => Some(create(&default_path, options.force)?),
+        None => None,
     };
 
     if !options.quiet {
@@ -84,7 +86,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let targets = Targets {
         exporter: collector.map(Exporter::start).transpose().context("cannot start the export")?,
         file,
-        file_gets_all,
+        undelivered: Undelivered::new(default_path),
         merger: Merger::new(merging(&options, endpoint.is_some(), assembly.root_span_id)),
         merge_file: options.detail.is_some(),
         text,
@@ -103,17 +105,30 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         .spawn(move || observe::assemble(&event_queue, assembly, Decoder::new(decode), shown, outputs))?;
     let exporter = thread("export").spawn(move || export::export(&output_queue, targets))?;
 
+    let drops = match options.on_overflow {
+        Some(policy) => policy == OnOverflow::Drop,
+        None => options.command.is_empty(),
+    };
     let mut unheard = 0;
-    let outcome = tracer.run(&interrupts, &mut |event| unheard += u64::from(events.send(event).is_err()));
-    drop(events);
+    let outcome = if drops {
+        let events = Rc::new(events);
+        let queue = events.clone();
+        tracer.drop_when_full(Box::new(move || queue.has_room()));
+        tracer.run(&interrupts, &mut |event| unheard += u64::from(events.send_over(event).is_err()))
+    } else {
+        let outcome = tracer.run(&interrupts, &mut |event| unheard += u64::from(events.send(event).is_err()));
+        // The assemble stage ends when nobody can send any more.
+        drop(events);
+        outcome
+    };
     let (totals, summary) = assembler.join().map_err(|_| anyhow::anyhow!("the assemble stage failed"))?;
     let delivery = exporter.join().map_err(|_| anyhow::anyhow!("the export stage failed"))?;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => {
             // The program never ran: leave no empty file behind.
-            if options.output.is_none() && totals.spans == 0 {
-                let _ = std::fs::remove_file(delivery.file.path());
+            if let Some(file) = delivery.file.filter(|_| options.output.is_none() && totals.spans == 0) {
+                let _ = std::fs::remove_file(file.path());
             }
             return Err(match error {
                 renacer_ptrace::TraceError::Launch(launch) => launch.into(),
@@ -214,10 +229,15 @@ struct Run {
 }
 
 impl Run {
-    fn counts(&self) -> Counts<'_> {
+    fn counts<'a>(&'a self) -> Counts<'a> {
         let Run { totals, delivery, outcome, .. } = self;
         let collector = delivery.collector.as_ref().map(|finished| &finished.counts);
         let loss = |count, what| Loss { count, what };
+        let (file, rest) = (delivery.file.as_ref(), &delivery.rest);
+        let spans_in = |file: &'a Writer, why| File { spans: file.spans_written(), path: file.path(), why };
+        let left = rest.left.path.as_deref().map(|path| File { spans: rest.left.spans, path, why: Why::Left });
+        let refused = spans_in(&rest.refused, Why::Refused);
+        let files = file.map(|file| spans_in(file, Why::All)).into_iter().chain(left).chain([refused]).collect();
         Counts {
             calls: totals.calls,
             processes: totals.processes,
@@ -225,19 +245,20 @@ impl Run {
             duration: self.duration,
             delivered: collector.map_or(0, |counts| counts.delivered),
             endpoint: self.endpoint.as_deref(),
-            in_file: delivery.file.spans_written(),
-            file: (delivery.file.spans_written() > 0).then(|| delivery.file.path()),
+            delivered_later: rest.delivered_later,
+            files,
             rejected: collector.map_or(0, |counts| counts.rejected),
             losses: vec![
-                loss(delivery.file.spans_lost(), "span not written"),
+                loss(self.spans_not_written(), "span not written"),
                 loss(collector.map_or(0, |counts| counts.lost), "span held by a collector that did not answer"),
+                loss(outcome.dropped_calls, "call dropped for want of room"),
                 loss(self.unheard, "event dropped"),
                 loss(totals.unknown_events, "event of an unknown thread"),
                 loss(totals.orphan_returns, "call entered before the attach"),
                 loss(totals.signals_dropped, "event of a signal left out"),
                 loss(outcome.foreign_calls, "call of a foreign architecture"),
                 loss(totals.truncated, "text shortened"),
-                loss(delivery.file.parts_left_out(), "attribute left out"),
+                loss(file.map_or(0, Writer::parts_left_out) + rest.parts_left_out, "attribute left out"),
             ],
             merged_calls: delivery.merged.calls,
             merged_spans: delivery.merged.spans,
@@ -250,7 +271,7 @@ impl Run {
     fn end_metrics(&self, metrics: OwnMetrics, timeout: Duration) -> Option<String> {
         let collector = self.delivery.collector.as_ref().map(|finished| &finished.counts);
         metrics.figures.seen(&self.totals, self.unheard);
-        metrics.figures.exported(collector, &self.delivery.file);
+        metrics.figures.exported(collector, self.spans_written(), self.spans_not_written());
         metrics.finish(collector, timeout)
     }
 
@@ -258,7 +279,17 @@ impl Run {
     fn has_lost_spans(&self) -> bool {
         let collector = self.delivery.collector.as_ref().map(|finished| &finished.counts);
         let lost = collector.map_or(0, |counts| counts.rejected + counts.lost);
-        lost + self.delivery.file.spans_lost() + self.unheard > 0
+        lost + self.spans_not_written() + self.unheard > 0
+    }
+
+    fn spans_written(&self) -> u64 {
+        let Delivery { file, rest, .. } = &self.delivery;
+        file.as_ref().map_or(0, Writer::spans_written) + rest.left.spans + rest.refused.spans_written()
+    }
+
+    fn spans_not_written(&self) -> u64 {
+        let Delivery { file, rest, .. } = &self.delivery;
+        file.as_ref().map_or(0, Writer::spans_lost) + rest.left.lost + rest.refused.spans_lost()
     }
 
     fn ending(&self) -> Ending {
