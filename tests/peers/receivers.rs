@@ -9,9 +9,10 @@ use super::process::Process;
 use super::{Endpoints, Jaeger, folder, source};
 use crate::support::wait_until;
 
-/// A running Collector that hands all it gets to a Jaeger.
+/// A running Collector that hands all it gets to a Jaeger, or keeps it.
 pub struct Collector {
     process: Process,
+    kept: tempfile::TempDir,
 }
 
 impl Collector {
@@ -24,13 +25,37 @@ impl Collector {
             command.env("COLLECTOR_OTLP_HTTP", endpoints.http.to_string());
             command
         });
-        (Collector { process }, endpoints)
+        (Collector::of(process), endpoints)
+    }
+
+    /// One that receives OTLP and keeps it in files, spans and metrics.
+    pub fn keeping() -> (Collector, Endpoints) {
+        let kept = tempfile::tempdir().expect("a temporary folder");
+        let (process, endpoints) = on_free_ports(|endpoints| {
+            let mut command = Command::new(folder().join("otelcol"));
+            command.arg("--config").arg(source("collector-keeping.yaml")).env("COLLECTOR_OUT", kept.path());
+            command.env("COLLECTOR_OTLP_GRPC", endpoints.grpc.to_string());
+            command.env("COLLECTOR_OTLP_HTTP", endpoints.http.to_string());
+            command
+        });
+        (Collector { process, kept }, endpoints)
+    }
+
+    fn of(process: Process) -> Collector {
+        Collector { process, kept: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// The requests with metrics that it has kept, whole lines only.
+    pub fn metrics(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.kept.path().join("metrics.jsonl")).unwrap_or_default();
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
     /// One that reads a local file.
     pub fn reading(jaeger: &Jaeger, file: &Path) -> Collector {
         let process = Process::start(command("collector-file.yaml", jaeger).env("COLLECTOR_IN", file));
-        Collector { process }
+        Collector::of(process)
     }
 }
 
