@@ -128,8 +128,6 @@ impl Walker {
             known: &mut self.known,
         };
         let mut kind = FrameKind::Return;
-        // Registers that a caller's rule may use are not beyond doubt, so neither is its return address.
-        let mut doubtful = false;
         loop {
             // What follows a call may be no part of the function that called.
             let looked_up = if kind == FrameKind::Exact { state.pc } else { state.pc.wrapping_sub(1) };
@@ -160,7 +158,6 @@ impl Walker {
             }
             self.stack_pointers.push(state.stack());
             self.frames.push(Frame { module: image.module, kind: shown, address: state.pc.wrapping_sub(located.bias) });
-            let is_heuristic = matches!(rule, Rule::Called(_) | Rule::Go(_) | Rule::FramePointer);
             let step = match rule {
                 Rule::Small(small) => small.apply(&mut state, &mut window),
                 Rule::Full(full) => full.apply(&mut state, &mut window),
@@ -177,10 +174,6 @@ impl Walker {
                 Step::End => return StackEnd::Complete,
                 Step::Lost => return StackEnd::Unknown,
             };
-            doubtful |= is_heuristic;
-            if doubtful && kind == FrameKind::Return && !code.is_after_call(state.pc, &mut window) {
-                return StackEnd::Unknown;
-            }
         }
     }
 }
@@ -218,9 +211,7 @@ fn first_rule(
     if let Some(rule) = image.rule(machine, looked_up, context) {
         return rule;
     }
-    let mut trampoline = [0; 9];
-    let length = code.read(located, state.pc, &mut trampoline, window);
-    if crate::unwind::code::is_signal_trampoline(machine, &trampoline[..length]) {
+    if code.is_signal_trampoline(located, state.pc, window) {
         return Rule::Signal;
     }
     let image = code.images.get(located.image);
@@ -230,7 +221,7 @@ fn first_rule(
     let has_function = image.function(looked_up).is_some();
     let has_no_rules = image.has_no_rules(machine);
     match machine {
-        Machine::X86_64 | Machine::X86 if has_function => Rule::Called(None),
+        Machine::X86_64 | Machine::X86 if has_function || (!has_no_rules && !image.is_generated) => Rule::Called(None),
         _ if has_no_rules => Rule::FramePointer,
         _ => Rule::Unknown,
     }
@@ -258,7 +249,9 @@ fn return_of(
         found = back(&called, code, state, window);
         *rule = Some(Box::new(called));
     }
-    let (Some((cfa, back)), Some(called)) = (found, rule) else { return begins_stack(code, located, state) };
+    let (Some((cfa, back)), Some(called)) = (found, rule) else {
+        return if code.begins_stack(located, address, state, window) { Step::End } else { Step::Lost };
+    };
     if !called.is_exact && code.machine == Machine::X86_64 {
         // They may have been saved where nobody knows.
         for register in [3, 6, 12, 13, 14, 15] {
@@ -272,19 +265,12 @@ fn return_of(
     go_on(state, cfa, back)
 }
 
-/// A stack begins where the frame pointer is cleared right before the call.
-fn begins_stack(code: &mut Code, located: Located, state: &State) -> Step {
-    let address = state.pc.wrapping_sub(located.bias);
-    let before = code.images.get(located.image).code(address.wrapping_sub(24), 24).unwrap_or_default();
-    if before.windows(2).any(|pair| pair == [0x31, 0xed]) { Step::End } else { Step::Lost }
-}
-
 /// Goes on to the caller of a Go function.
 fn go(moved: u64, code: &mut Code, state: &mut State, window: &mut Window) -> Step {
     let word = word_size(code.machine);
     let frame = u16::from(frame_register(code.machine));
     let cfa = state.stack().wrapping_add(moved);
-    let back = window.word(cfa.wrapping_sub(word)).filter(|back| code.is_after_call(*back, window));
+    let back = window.word(cfa.wrapping_sub(word)).filter(|back| code.is_return(*back, window));
     let Some(back) = back else {
         // It has changed to another stack: frame pointers are right across that.
         return frame_pointer(code, state, window);
@@ -312,6 +298,9 @@ fn frame_pointer(code: &mut Code, state: &mut State, window: &mut Window) -> Ste
     let (Some(saved), Some(back)) = (saved, back) else { return Step::Lost };
     if back == 0 {
         return Step::End;
+    }
+    if !code.is_return(back, window) {
+        return Step::Lost;
     }
     state.set(frame, Some(saved));
     // On aarch64 the frame record is not at the frame's end, so that the stack pointer is a lower bound only.

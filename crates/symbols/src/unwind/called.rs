@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use renacer_events::{Machine, Pid};
 
-use super::code::{self, BEFORE, Call};
+use super::code::{self, BEFORE, Call, Prologue};
 use super::rule::Called;
 use super::state::{State, word_size};
 use super::window::Window;
@@ -20,6 +20,8 @@ const MOST_CODE: usize = 1 << 12;
 const MOST_JUMPS: u32 = 3;
 /// Code that is looked at for one question.
 const MOST_LOOKS: u32 = 64;
+/// Words between `_start` and what the function that calls `main` is using.
+const NEAR_ENTRY: u64 = 8;
 /// Answers that are kept.
 const MOST_KNOWN: usize = 1 << 16;
 
@@ -43,8 +45,8 @@ pub(crate) struct Located {
 /// What has been found out about return addresses, in the terms of their files.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// They follow a call.
-    after_call: HashSet<(u32, u64)>,
+    /// They follow a call, or end a signal's handler.
+    returns: HashSet<(u32, u64)>,
     /// The call leads to this function.
     leads: HashSet<(u32, u64, u32, u64)>,
 }
@@ -96,21 +98,29 @@ impl Code<'_> {
         found
     }
 
-    /// Whether an address follows a call.
-    pub fn is_after_call(&mut self, back: u64, window: &mut Window) -> bool {
+    /// Whether an address is one that a function may return to: it follows a call, or ends a signal's handler.
+    pub fn is_return(&mut self, back: u64, window: &mut Window) -> bool {
         let Some(located) = self.locate(back.wrapping_sub(1), window) else { return false };
         let key = (located.image, back.wrapping_sub(located.bias));
-        if self.known.after_call.contains(&key) {
+        if self.known.returns.contains(&key) {
             return true;
         }
-        let is = self.calls_before(located, back, window)[0].is_some();
+        let is =
+            self.calls_before(located, back, window)[0].is_some() || self.is_signal_trampoline(located, back, window);
         if is {
-            if self.known.after_call.len() >= MOST_KNOWN {
-                self.known.after_call.clear();
+            if self.known.returns.len() >= MOST_KNOWN {
+                self.known.returns.clear();
             }
-            self.known.after_call.insert(key);
+            self.known.returns.insert(key);
         }
         is
+    }
+
+    /// Whether the code at an address returns from a signal's handler.
+    pub fn is_signal_trampoline(&mut self, located: Located, address: u64, window: &mut Window) -> bool {
+        let mut code = [0; 9];
+        let length = self.read(located, address, &mut code, window);
+        code::is_signal_trampoline(self.machine, &code[..length])
     }
 
     /// Whether the call before an address leads to the function at another.
@@ -176,11 +186,10 @@ impl Code<'_> {
     /// Looks for the caller of the function that an address is in.
     pub fn search(&mut self, located: Located, address: u64, state: &State, window: &mut Window) -> Option<Called> {
         let word = word_size(self.machine);
-        let image = self.images.get(located.image);
-        let (start, _) = image.function(address)?;
-        let length = usize::try_from(address - start).ok()?.min(MOST_CODE);
-        let is_x86_64 = self.machine == Machine::X86_64;
-        let prologue = image.code(start, length).filter(|_| is_x86_64).map(code::prologue).unwrap_or_default();
+        let Some((start, _)) = self.images.get(located.image).function(address) else {
+            return self.search_nameless(located, address, state, window);
+        };
+        let prologue = self.prologue(located, start, address);
         let function = start.wrapping_add(located.bias);
         let stack = state.stack();
         let mut leads = |offset: u64, window: &mut Window| {
@@ -189,7 +198,8 @@ impl Code<'_> {
             self.maps.find(back.wrapping_sub(1))?;
             self.leads(back, function, window).then_some(offset)
         };
-        let mut found = if is_x86_64 { leads(prologue.size, window) } else { None };
+        // Where the function's beginning says that it is, or else the first that can be.
+        let mut found = leads(prologue.size, window);
         let mut offset = 0;
         while found.is_none() && offset < FARTHEST {
             window.word(stack.checked_add(offset)?)?;
@@ -201,5 +211,79 @@ impl Code<'_> {
         let mut saved = prologue.pushed;
         saved.retain(|(_, offset)| u64::from(offset.unsigned_abs()) <= found + word);
         Some(Called { function: start, cfa_offset: found + word, saved, is_exact })
+    }
+
+    /// The same where no symbol tells where the function begins: at the target of a call before the address, if from there
+    /// on exactly so much has been put on the stack as is there.
+    fn search_nameless(
+        &mut self,
+        located: Located,
+        address: u64,
+        state: &State,
+        window: &mut Window,
+    ) -> Option<Called> {
+        let stack = state.stack();
+        let word = word_size(self.machine);
+        for offset in (0..FARTHEST).step_by(word as usize) {
+            let back = window.word(stack.checked_add(offset)?)?;
+            let Some(from) = self.locate(back.wrapping_sub(1), window) else { continue };
+            if from.image != located.image {
+                continue;
+            }
+            for call in self.calls_before(from, back, window).into_iter().flatten() {
+                let Call::Direct(distance) = call else { continue };
+                let start = back.wrapping_sub(located.bias).wrapping_add(i64::from(distance) as u64);
+                let is_near = address.checked_sub(start).is_some_and(|within| within < MOST_CODE as u64);
+                if !is_near || self.images.get(located.image).begins_within(start, address) {
+                    continue;
+                }
+                let prologue = self.prologue(located, start, address);
+                if prologue.size == offset {
+                    return Some(Called {
+                        function: start,
+                        cfa_offset: offset + word,
+                        saved: prologue.pushed,
+                        is_exact: true,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    fn prologue(&mut self, located: Located, start: u64, address: u64) -> Prologue {
+        let length = usize::try_from(address.saturating_sub(start)).unwrap_or(MOST_CODE).min(MOST_CODE);
+        let code = self.images.get(located.image).code(start, length).filter(|_| self.machine == Machine::X86_64);
+        code.map(code::prologue).unwrap_or_default()
+    }
+
+    /// Whether the function that an address is in is the first on its stack: its return address is where `_start` or a
+    /// function like `clone` would have called it, after it has cleared the frame pointer.
+    pub fn begins_stack(&mut self, located: Located, address: u64, state: &State, window: &mut Window) -> bool {
+        let Some((start, _)) = self.images.get(located.image).function(address) else {
+            return self.is_near_entry(state, window);
+        };
+        let size = self.prologue(located, start, address).size;
+        let Some(back) = window.word(state.stack().wrapping_add(size)) else { return false };
+        let Some(from) = self.locate(back.wrapping_sub(1), window) else { return false };
+        if self.calls_before(from, back, window)[0].is_none() {
+            return false;
+        }
+        let own = back.wrapping_sub(from.bias);
+        let before = self.images.get(from.image).code(own.wrapping_sub(24), 24).unwrap_or_default();
+        // xor %ebp, %ebp, or with a prefix %rbp
+        before.windows(2).any(|pair| pair == [0x31, 0xed])
+    }
+
+    /// Whether the program's `_start` is so near on the stack that only the function that calls `main` can be between.
+    fn is_near_entry(&mut self, state: &State, window: &mut Window) -> bool {
+        let word = word_size(self.machine);
+        (0..NEAR_ENTRY).any(|index| {
+            let back = state.stack().checked_add(index * word).and_then(|at| window.word(at));
+            let Some(back) = back.filter(|back| self.maps.find(back.wrapping_sub(1)).is_some()) else { return false };
+            let Some(from) = self.locate(back.wrapping_sub(1), window) else { return false };
+            let own = back.wrapping_sub(1).wrapping_sub(from.bias);
+            self.images.get(from.image).is_entry(own) && self.calls_before(from, back, window)[0].is_some()
+        })
     }
 }

@@ -83,12 +83,22 @@ pub(crate) fn stub_slot(code: &[u8], address: u64) -> Option<u64> {
     Some(next.wrapping_add(i64::from(number(&jump[2..])?) as u64))
 }
 
-/// Targets of direct jumps in code at `address` (x86), such as tail calls. Some of what is found may be no instruction: what
-/// matters is whether a certain target is among them, which by chance it is one time in four thousand million.
+/// Where code at `address` may go on without coming back (x86-64): targets of direct jumps, and, if it jumps to an address
+/// in a register, the addresses that it computes. Some of what is found may be no instruction: what matters is whether a
+/// certain target is among them, which by chance it is one time in four thousand million.
 pub(crate) fn jumps(code: &[u8], address: u64) -> impl Iterator<Item = u64> {
-    code.windows(5).enumerate().filter(|(_, window)| window[0] == 0xe9).filter_map(move |(at, window)| {
-        let next = address.wrapping_add(at as u64 + 5);
-        Some(next.wrapping_add(i64::from(number(&window[1..])?) as u64))
+    let jumps_to_register = code.windows(2).any(|pair| pair[0] == 0xff && pair[1] & 0xf8 == 0xe0);
+    let target = move |at: usize, distance: &[u8]| {
+        let next = address.wrapping_add(at as u64 + 4);
+        Some(next.wrapping_add(i64::from(number(distance)?) as u64))
+    };
+    (0..code.len()).filter_map(move |at| match code[at..] {
+        [0xe9, ref distance @ ..] => target(at + 1, distance),
+        // lea distance(%rip), register
+        [0x48 | 0x4c, 0x8d, modrm, ref distance @ ..] if jumps_to_register && modrm & 0xc7 == 5 => {
+            target(at + 3, distance)
+        }
+        _ => None,
     })
 }
 
@@ -292,6 +302,15 @@ mod tests {
     }
 
     #[test]
+    fn jumps_lead_away() {
+        // jmp .+0x15, then lea 0x10(%rip),%rax; jmp *%rax, with and without the last.
+        let code = [0xe9, 0x10, 0, 0, 0, 0x48, 0x8d, 0x05, 0x10, 0, 0, 0, 0xff, 0xe0];
+        assert_eq!(jumps(&code, 0x1000).collect::<Vec<_>>(), [0x1015, 0x101c]);
+        assert_eq!(jumps(&code[..12], 0x1000).collect::<Vec<_>>(), [0x1015]);
+        assert_eq!(jumps(&code[..4], 0x1000).count(), 0);
+    }
+
+    #[test]
     fn a_prologue_tells_what_is_on_the_stack() {
         // push %r12; mov %rdi,%r12; push %rbp; mov %edx,%ebp; push %rbx; sub $0x90,%rsp; lea 8(%rsp),%rdi; call
         let code = [
@@ -321,7 +340,7 @@ mod tests {
                 assert!(calls(machine, &before).count() <= 2);
             }
             assert!(prologue(&bytes).pushed.len() <= 6);
-            assert!(jumps(&bytes, u64::MAX).count() <= 12);
+            assert!(jumps(&bytes, u64::MAX).count() <= 12, "{bytes:x?}");
             assert!(length(&bytes).is_none_or(|length| (1..=16).contains(&length)));
         }
     }

@@ -118,6 +118,13 @@ impl Image {
         (address < end).then_some((start, end))
     }
 
+    /// Whether a function begins after `start`, at `end` or before.
+    pub fn begins_within(&self, start: u64, end: u64) -> bool {
+        let functions = self.functions.as_deref().unwrap_or_default();
+        let after = functions.partition_point(|(function, _)| *function <= start);
+        functions.get(after).is_some_and(|(function, _)| *function <= end)
+    }
+
     /// Bytes of code at an address, up to `most`.
     pub fn code(&self, address: u64, most: usize) -> Option<&[u8]> {
         let file = self.file.as_ref()?;
