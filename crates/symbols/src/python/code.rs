@@ -73,7 +73,8 @@ impl Codes {
         }
         let stamp = Stamp::of(layout, bytes)?;
         let first = address.checked_add(layout.code.instructions as u64)?;
-        // Before 3.13 a frame that has not begun is one before its first instruction.
+        // Before 3.13 a frame that has not begun is one before its first instruction. The trampoline that calls __init__
+        // never begins, as its first traceable instruction lies behind its last one.
         let unit = instruction.wrapping_sub(first) as i64 / 2;
         if unit < i64::from(stamp.first_traceable) && unit >= -1 {
             return Some(Position::NotBegun);
@@ -106,8 +107,8 @@ impl Stamp {
             qualified_name: word(bytes, fields.qualified_name)?,
             line_table: word(bytes, fields.line_table)?,
         };
-        let is_sound = stamp.units <= u64::from(u32::MAX) && u64::from(stamp.first_traceable) < stamp.units;
-        (is_sound && i32::try_from(stamp.first_line).is_ok()).then_some(stamp)
+        let is_sound = stamp.units <= u64::from(u32::MAX) && i32::try_from(stamp.first_line).is_ok();
+        is_sound.then_some(stamp)
     }
 }
 

@@ -81,6 +81,18 @@ class Derived(Initialised):
         )
 
 
+class Hot:
+    def __init__(self, last):
+        if last:
+            stop()
+
+
+def specialised():
+    # Often enough for the interpreter to call functions in its own ways.
+    for count in range(200):
+        Hot(count == 199)
+
+
 @contextlib.contextmanager
 def managed():
     stop()
@@ -173,6 +185,7 @@ def main():
         stop()
     with managed():
         stop()
+    specialised()
     decorated(1)
     raises()
     list(map(lambda n: stop(), range(2)))
