@@ -15,7 +15,8 @@ static NOINLINE int look(const char *path) {
 }
 
 #undef TOUCH
-#define TOUCH(function) __asm__ volatile("int $0x80" : "=a"(touched) : "a"(33), "b"(MARK(function)), "c"(0) : "memory")
+#define TOUCH(function) \
+    __asm__ volatile("int $0x80" : "=a"(touched) : "a"(33), "b"(MARK(function)), "c"(0) : "memory")
 
 static NOINLINE int recursion(int n) {
     if (n == 0) {

@@ -136,7 +136,7 @@ NOINLINE void lambdas() {
     };
     touched += simple(one);
     std::function<int(int)> wrapped = [captured](int n) {
-        int result = access(MARK("*"), F_OK) + captured;
+        int result = access(MARK("*"), F_OK) + captured; APART;
         return result + n;
     };
     touched += wrapped(one);
@@ -170,7 +170,7 @@ NOINLINE void algorithms() {
     std::sort(boxes.begin(), boxes.end());
     std::map<int, int, ByValue> map{{1, 2}, {2, 3}};
     touched += map[2];
-    std::for_each(numbers.begin(), numbers.end(), [](int n) { touched += access(MARK("*"), n); });
+    std::for_each(numbers.begin(), numbers.end(), [](int n) { touched += access(MARK("*"), n); APART; });
     touched += std::accumulate(numbers.begin(), numbers.end(), 0, [](int a, int b) { TOUCH("*"); return a + b; });
     std::variant<int, double> either = 1.5;
     std::visit([](auto value) { TOUCH("*"); touched += static_cast<int>(value); }, either);

@@ -49,8 +49,7 @@ func ways() {
 	syscall.Access(shapes.Mark(), 0)
 	syscall.Open(shapes.Mark(), 0, 0)
 	if _, err := os.Stat(shapes.Mark()); errors.Is(err, fs.ErrNotExist) {
-		os.Stat(
-			shapes.Mark())
+		os.Stat(shapes.Mark())
 	}
 }
 
