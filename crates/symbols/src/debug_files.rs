@@ -9,13 +9,13 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use crate::debuginfod::{Debuginfod, Download};
 use crate::modules::Module;
 use crate::object_file::{MOST_TIME, ObjectFile, Refused};
 use crate::rooted::Root;
 use crate::split_units;
+use crate::stopwatch::Stopwatch;
 
 const DEBUG_DIRECTORY: &str = "/usr/lib/debug";
 /// Longer names, of files or of folders, are not looked for.
@@ -249,7 +249,7 @@ fn alternate_link(object: &ObjectFile) -> Option<(PathBuf, Vec<u8>)> {
 
 /// Whether a file has this CRC-32. Read, not mapped, so that it does not stay in memory as ours.
 fn has_checksum(mut file: &File, checksum: u32) -> Result<bool, Refused> {
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     let mut crc = flate2::Crc::new();
     let mut buffer = vec![0; 1 << 18];
     loop {
@@ -259,7 +259,7 @@ fn has_checksum(mut file: &File, checksum: u32) -> Result<bool, Refused> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }
-        if start.elapsed() > MOST_TIME {
+        if watch.spent() > MOST_TIME {
             return Err(Refused::TooSlow);
         }
     }

@@ -1,12 +1,13 @@
 //! Decompression of sections: never more than what was declared, and not for longer than there is time.
 
 use std::io::{self, Read};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flate2::bufread::ZlibDecoder;
 use object::CompressionFormat;
 
 use crate::object_file::Refused;
+use crate::stopwatch::Stopwatch;
 
 /// Between looks at the clock.
 const STEP: usize = 1 << 20;
@@ -28,8 +29,8 @@ pub(crate) fn decompress(
     }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(usize::try_from(size).map_err(|_| Refused::TooLarge)?).map_err(|_| Refused::TooLarge)?;
-    let start = Instant::now();
-    let in_time = || if start.elapsed() < *time_left { Ok(()) } else { Err(Refused::TooSlow) };
+    let watch = Stopwatch::start();
+    let in_time = || if watch.spent() < *time_left { Ok(()) } else { Err(Refused::TooSlow) };
     let result = match format {
         CompressionFormat::Zlib => fill(ZlibDecoder::new(stored), &mut bytes, in_time),
         // Some linkers write one frame for each piece; the decoder goes on to the next.
@@ -42,7 +43,7 @@ pub(crate) fn decompress(
         }
         _ => Err(MALFORMED),
     };
-    *time_left = time_left.saturating_sub(start.elapsed());
+    *time_left = time_left.saturating_sub(watch.spent());
     result?;
     if bytes.len() as u64 == size { Ok(bytes) } else { Err(MALFORMED) }
 }

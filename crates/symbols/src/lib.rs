@@ -21,6 +21,7 @@ pub mod resolver;
 mod rooted;
 mod split_units;
 mod stacktrace;
+mod stopwatch;
 mod symbol_table;
 mod symbolizer;
 mod unwind;

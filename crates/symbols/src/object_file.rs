@@ -18,7 +18,8 @@ use crate::mapped::Bytes;
 
 /// Anonymous memory that one file may use, in bytes.
 pub const MOST_MEMORY: u64 = 256 << 20;
-/// Time that the decompression of one file's sections may take altogether.
+/// Time that the decompression of one file's sections may take altogether. Waiting for the disk or for a processor counts
+/// a fifth.
 pub const MOST_TIME: Duration = Duration::from_secs(2);
 
 const MOST_SECTIONS: usize = 1 << 17;
