@@ -163,7 +163,7 @@ impl Walker {
                 Rule::Full(full) => full.apply(&mut state, &mut window),
                 Rule::Signal => signal_frame::apply(&mut state, &mut window),
                 Rule::End => Step::End,
-                Rule::Go(moved) => go(*moved, &mut code, &mut state, &mut window),
+                Rule::Go { moved, was_interrupted } => go(*moved, *was_interrupted, &mut code, &mut state, &mut window),
                 Rule::FramePointer => frame_pointer(&mut code, &mut state, &mut window),
                 Rule::Called(called) => return_of(called, &mut code, located, key.1, &mut state, &mut window),
                 Rule::Unknown => Step::Lost,
@@ -266,11 +266,12 @@ fn return_of(
 }
 
 /// Goes on to the caller of a Go function.
-fn go(moved: u64, code: &mut Code, state: &mut State, window: &mut Window) -> Step {
+fn go(moved: u64, was_interrupted: bool, code: &mut Code, state: &mut State, window: &mut Window) -> Step {
     let word = word_size(code.machine);
     let frame = u16::from(frame_register(code.machine));
     let cfa = state.stack().wrapping_add(moved);
-    let back = window.word(cfa.wrapping_sub(word)).filter(|back| code.is_return(*back, window));
+    let back = window.word(cfa.wrapping_sub(word));
+    let back = back.filter(|back| was_interrupted || code.is_return(*back, window));
     let Some(back) = back else {
         // It has changed to another stack: frame pointers are right across that.
         return frame_pointer(code, state, window);
@@ -279,7 +280,10 @@ fn go(moved: u64, code: &mut Code, state: &mut State, window: &mut Window) -> St
         let saved = window.word(cfa.wrapping_sub(2 * word));
         state.set(frame, saved);
     }
-    go_on(state, cfa, back)
+    match go_on(state, cfa, back) {
+        Step::Caller if was_interrupted => Step::Interrupted,
+        step => step,
+    }
 }
 
 /// Goes on along the chain of frame pointers, as far as that is plausible.

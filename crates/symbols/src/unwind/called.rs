@@ -45,7 +45,7 @@ pub(crate) struct Located {
 /// What has been found out about return addresses, in the terms of their files.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// They follow a call, or end a signal's handler.
+    /// Functions may return to them.
     returns: HashSet<(u32, u64)>,
     /// The call leads to this function.
     leads: HashSet<(u32, u64, u32, u64)>,
@@ -98,15 +98,17 @@ impl Code<'_> {
         found
     }
 
-    /// Whether an address is one that a function may return to: it follows a call, or ends a signal's handler.
+    /// Whether an address is one that a function may return to: it follows a call, ends a signal's handler, or is the
+    /// first of a goroutine.
     pub fn is_return(&mut self, back: u64, window: &mut Window) -> bool {
         let Some(located) = self.locate(back.wrapping_sub(1), window) else { return false };
         let key = (located.image, back.wrapping_sub(located.bias));
         if self.known.returns.contains(&key) {
             return true;
         }
-        let is =
-            self.calls_before(located, back, window)[0].is_some() || self.is_signal_trampoline(located, back, window);
+        let is = self.calls_before(located, back, window)[0].is_some()
+            || self.is_signal_trampoline(located, back, window)
+            || self.images.get(located.image).is_top_of_go(self.machine, key.1.wrapping_sub(1));
         if is {
             if self.known.returns.len() >= MOST_KNOWN {
                 self.known.returns.clear();

@@ -13,6 +13,8 @@ use crate::object_file::ObjectFile;
 
 /// Steps of one function's table. The longest functions of large programs have some thousands.
 const MOST_STEPS: usize = 1 << 16;
+/// It is made to look as if it were called by code that a signal has interrupted.
+const INTERRUPTED: &[u8] = b"runtime.sigpanic\0";
 /// A function at which a stack begins.
 const TOP_FRAME: u8 = 1;
 
@@ -23,6 +25,7 @@ pub(crate) struct Table {
     text_start: u64,
     functions: usize,
     /// Offsets within the table.
+    names: usize,
     steps: usize,
     entries: usize,
     flag: usize,
@@ -38,7 +41,8 @@ impl Table {
     /// Finds and checks the table of a file.
     pub fn new(file: &ObjectFile, machine: Machine) -> Option<Table> {
         let elf = file.elf().ok()?;
-        if !elf.is_little_endian() {
+        // Elsewhere the return address is in a register, and there are frame pointers and DWARF.
+        if machine == Machine::Aarch64 || !elf.is_little_endian() {
             return None;
         }
         // Position-independent programs have it among the data that is relocated.
@@ -66,7 +70,7 @@ impl Table {
         };
         // Functions, files, start of text, names, units, file names, steps, functions' entries.
         let offset = |index: usize| usize::try_from(header(index)?).ok();
-        let (functions, steps, entries) = (offset(0)?, offset(6)?, offset(7)?);
+        let (functions, names, steps, entries) = (offset(0)?, offset(3)?, offset(6)?, offset(7)?);
         let directory = functions.checked_mul(8)?.checked_add(entries)?.checked_add(4)?;
         if directory > table.len() || steps > table.len() {
             return None;
@@ -76,7 +80,7 @@ impl Table {
             0 => text_start(&elf)?,
             start => start,
         };
-        Some(Table { whole, text_start, functions, steps, entries, flag, quantum, word })
+        Some(Table { whole, text_start, functions, names, steps, entries, flag, quantum, word })
     }
 
     /// The rule at an address; none if it is in no Go function.
@@ -101,7 +105,10 @@ impl Table {
         }
         let steps = self.steps.checked_add(u32_at(function, 16)? as usize)?;
         let moved = moved(table.get(steps..)?, first(entry).into(), within.into(), self.quantum)?;
-        Some(u64::try_from(moved).map_or(Rule::Unknown, |moved| Rule::Go(moved + self.word)))
+        let name = self.names.checked_add(u32_at(function, 4)? as usize).and_then(|at| table.get(at..));
+        let was_interrupted = name.is_some_and(|name| name.starts_with(INTERRUPTED));
+        let Ok(moved) = u64::try_from(moved) else { return Some(Rule::Unknown) };
+        Some(Rule::Go { moved: moved + self.word, was_interrupted })
     }
 }
 

@@ -85,13 +85,20 @@ impl Image {
 
     fn find_rule(&mut self, machine: Machine, address: u64, context: &mut Context) -> Option<Rule> {
         let file = self.file.as_ref()?;
-        if matches!(machine, Machine::X86_64 | Machine::X86)
-            && let Some(table) = self.go.get(|| Table::new(file, machine))
-            && let Some(rule) = table.rule(file, address)
-        {
+        if let Some(rule) = self.go.get(|| Table::new(file, machine)).and_then(|table| table.rule(file, address)) {
             return Some(rule);
         }
         self.cfi.get(|| Cfi::new(file, machine))?.rule(file, machine, address, context)
+    }
+
+    /// Whether an address is in a function of Go's runtime at which stacks begin.
+    pub fn is_top_of_go(&mut self, machine: Machine, address: u64) -> bool {
+        let Some(file) = &self.file else { return false };
+        let find = || {
+            let table = self.go.get(|| Table::new(file, machine))?;
+            table.rule(file, address)
+        };
+        matches!(catch_unwind(AssertUnwindSafe(find)), Ok(Some(Rule::End)))
     }
 
     /// Whether an address is in the few instructions with which the kernel starts a program or its loader.

@@ -22,8 +22,13 @@ pub(crate) enum Rule {
     Signal,
     /// Found by a verified call, to be verified each time; none as long as none has been found.
     Called(Option<Box<Called>>),
-    /// Go's table tells how much the function has put on the stack, in bytes.
-    Go(u64),
+    /// A Go function.
+    Go {
+        /// What it has put on the stack, with its return address, in bytes.
+        moved: u64,
+        /// Its return address is where a signal came, not behind a call.
+        was_interrupted: bool,
+    },
     /// A chain of frame pointers is all there is.
     FramePointer,
     /// It is not known.
