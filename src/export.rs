@@ -11,6 +11,10 @@ use renacer_otlp::{Exporter, Finished};
 
 use crate::exit::say;
 use crate::metrics::Figures;
+use crate::undelivered::{Rest, Undelivered, tell};
+
+/// At the end, what has been delivered is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What the assemble stage hands on.
 pub enum Output {
@@ -32,10 +36,10 @@ pub enum TextTarget {
 pub struct Targets {
     /// The collector.
     pub exporter: Option<Exporter>,
-    /// The local file. With a collector and without `-o` it is made when it is needed.
-    pub file: Writer,
-    /// Whether the file gets every span, not only those that the collector could not be given.
-    pub file_gets_all: bool,
+    /// The local file that gets every span: with `-o`, or without a collector.
+    pub file: Option<Writer>,
+    /// What the collector could not be given.
+    pub undelivered: Undelivered,
     /// Merges like calls.
     pub merger: Merger,
     /// Whether the file too gets merged spans; otherwise only the collector does.
@@ -56,15 +60,16 @@ pub struct Delivery {
     pub collector: Option<Finished>,
     /// What was merged.
     pub merged: MergeCounts,
-    /// The file, with what it got.
-    pub file: Writer,
+    /// The file that got every span.
+    pub file: Option<Writer>,
+    /// What the collector could not be given.
+    pub rest: Rest,
 }
 
 /// Exports all output; returns when its sender is gone and everything has been delivered, written or counted as lost.
 pub fn export(output: &Receiver<Output>, mut targets: Targets) -> Delivery {
     loop {
-        let due = [targets.file.due(), targets.exporter.as_ref().and_then(Exporter::due)].into_iter().flatten().min();
-        match output.take(due) {
+        match output.take(targets.due()) {
             Ok(Some(Output::Spans(spans))) => targets.spans(spans),
             Ok(Some(Output::Text(text))) => targets.text(&text),
             Ok(None) => {}
@@ -72,16 +77,31 @@ pub fn export(output: &Receiver<Output>, mut targets: Targets) -> Delivery {
         }
         targets.tick();
         if let Some(figures) = &targets.figures {
-            figures.exported(targets.exporter.as_ref().map(Exporter::counts).as_ref(), &targets.file);
+            let (written, lost) = targets.in_files();
+            figures.exported(targets.exporter.as_ref().map(Exporter::counts).as_ref(), written, lost);
         }
     }
     targets.finish()
 }
 
 impl Targets {
+    /// When there is something to do although nothing comes.
+    fn due(&self) -> Option<Instant> {
+        let file = self.file.as_ref().and_then(Writer::due);
+        let exporter = self.exporter.as_ref();
+        let (open, kept) = (exporter.and_then(Exporter::due), exporter.and_then(|it| self.undelivered.due(it)));
+        [file, open, kept].into_iter().flatten().min()
+    }
+
+    /// Spans in local files, and those that could not be written there.
+    fn in_files(&self) -> (u64, u64) {
+        let (written, lost) = self.undelivered.counts();
+        let file = self.file.as_ref().map_or((0, 0), |file| (file.spans_written(), file.spans_lost()));
+        (written + file.0, lost + file.1)
+    }
+
     fn spans(&mut self, spans: Vec<Span>) {
-        let file_gets_all = self.file_gets_all || self.exporter.is_none();
-        if file_gets_all && !self.merge_file {
+        if !self.merge_file {
             self.write(&spans);
         }
         let mut merged = Vec::with_capacity(spans.len());
@@ -91,7 +111,7 @@ impl Targets {
 
     /// What the merger has made.
     fn merged(&mut self, spans: Vec<Span>) {
-        if self.merge_file && (self.file_gets_all || self.exporter.is_none()) {
+        if self.merge_file {
             self.write(&spans);
         }
         if let Some(exporter) = self.exporter.as_mut().filter(|_| !spans.is_empty()) {
@@ -99,15 +119,9 @@ impl Targets {
         }
     }
 
-    /// The file returns each trouble once, and counts what it could not write.
     fn write(&mut self, spans: &[Span]) {
-        let written = self.file.write(spans);
-        self.tell(written);
-    }
-
-    fn tell(&self, result: Result<(), renacer_file::Error>) {
-        if let Err(error) = result {
-            say(&format!("renacer: {error}"));
+        if let Some(file) = &mut self.file {
+            tell(file.write(spans));
         }
     }
 
@@ -116,29 +130,25 @@ impl Targets {
         let mut merged = Vec::new();
         self.merger.sweep(epoch_now(), &mut merged);
         self.merged(merged);
-        if let Some(exporter) = &mut self.exporter {
-            exporter.tick(now);
-            let (undelivered, warnings) = (exporter.take_undelivered(), exporter.warnings());
-            self.undelivered(undelivered);
-            self.warn(&warnings);
+        if let Some(file) = &mut self.file {
+            tell(file.tick(now));
         }
-        let ticked = self.file.tick(now);
-        self.tell(ticked);
+        self.exchange(now);
     }
 
-    fn undelivered(&mut self, batches: Vec<Vec<Span>>) {
-        // A file that has everything has these already.
-        if !self.file_gets_all {
-            for spans in batches {
-                self.write(&spans);
-            }
+    fn exchange(&mut self, now: Instant) {
+        if let Some(exporter) = &mut self.exporter {
+            exporter.tick(now);
+            self.undelivered.exchange(exporter, now);
+            let warnings = exporter.warnings();
+            self.warn(&warnings);
         }
     }
 
     fn warn(&self, warnings: &[String]) {
         if !self.quiet {
             for warning in warnings {
-                say(&format!("renacer: {warning}; what it does not take goes to the local file"));
+                say(&format!("renacer: {warning}; what it does not take goes to a local file"));
             }
         }
     }
@@ -160,15 +170,38 @@ impl Targets {
         let mut merged = Vec::new();
         self.merger.close_all(&mut merged);
         self.merged(merged);
+        // On the disk before anything else is waited for.
+        if let Some(file) = &mut self.file {
+            tell(file.flush());
+        }
+        self.deliver_rest();
         let collector = self.exporter.take().map(|exporter| {
-            let mut finished = exporter.finish(self.shutdown_timeout);
+            // What can be delivered was.
+            let mut finished = exporter.finish(Duration::ZERO);
             self.warn(&std::mem::take(&mut finished.warnings));
-            self.undelivered(std::mem::take(&mut finished.undelivered));
+            finished.undelivered.drain(..).for_each(|spans| self.undelivered.keep(&spans));
+            finished.refused.drain(..).for_each(|spans| self.undelivered.set_aside(&spans));
+            finished.settled.drain(..).for_each(|settled| self.undelivered.settle(settled));
             finished
         });
-        let flushed = self.file.flush();
-        self.tell(flushed);
-        Delivery { collector, merged: self.merger.counts(), file: self.file }
+        Delivery { collector, merged: self.merger.counts(), file: self.file, rest: self.undelivered.close() }
+    }
+
+    /// Waits until the collector has taken everything, for as long as it may take.
+    fn deliver_rest(&mut self) {
+        let start = Instant::now();
+        if let Some(exporter) = &mut self.exporter {
+            exporter.end();
+        }
+        loop {
+            self.exchange(Instant::now());
+            let left = self.shutdown_timeout.saturating_sub(start.elapsed());
+            let Some(exporter) = &self.exporter else { return };
+            let done = exporter.is_idle() && !self.undelivered.has_backlog();
+            if done || left.is_zero() || !exporter.wait(left.min(LOOK_EVERY)) {
+                return;
+            }
+        }
     }
 }
 

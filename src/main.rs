@@ -8,6 +8,7 @@ mod observe;
 mod send;
 mod setup;
 mod trace;
+mod undelivered;
 
 use clap::Parser;
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use renacer_events::{Attribute, Options, Totals};
-use renacer_file::Writer;
 use renacer_otlp::{Counts, Figure, Metrics, MetricsConfig, environment};
 
 /// The longest that the last figures take on their way: nobody waits for these.
@@ -43,13 +42,13 @@ impl Figures {
         self.unheard.set(totals.unknown_events + unheard);
     }
 
-    /// What has become of the spans.
-    pub fn exported(&self, collector: Option<&Counts>, file: &Writer) {
-        self.written.set(file.spans_written());
-        self.lost.set(file.spans_lost() + collector.map_or(0, |counts| counts.lost));
+    /// What has become of the spans: how many are in local files, and how many could not be written there.
+    pub fn exported(&self, collector: Option<&Counts>, written: u64, not_written: u64) {
+        self.written.set(written);
+        self.lost.set(not_written + collector.map_or(0, |counts| counts.lost));
         if let Some(counts) = collector {
             self.delivered.set(counts.delivered);
-            self.refused.set(counts.rejected);
+            self.refused.set(counts.rejected + counts.refused);
             self.requests.set(counts.requests);
             self.retries.set(counts.retries);
         }

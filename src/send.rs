@@ -39,7 +39,7 @@ pub fn send(options: &SendOptions) -> anyhow::Result<Ending> {
                     skipped += line.skipped;
                     for request in line.requests {
                         read += request.spans;
-                        exporter.push_encoded(request.bytes, request.spans as usize);
+                        exporter.push_encoded(request.bytes, request.spans as usize, read);
                     }
                 }
                 Err(error) => {

@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,6 +16,9 @@ use renacer_file::{CreateOptions, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
 use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Tracer, capture};
+use renacer_symbols::modules::Modules;
+use renacer_symbols::resolver::{self, Resolver};
+use renacer_symbols::walker::{self, Walker};
 use renacer_text::{Counts, File, Ids, Lines, Loss, Summary, Timestamps, Why};
 
 use crate::cli::{self, OnOverflow, OnTimeout, TraceOptions};
@@ -98,6 +102,8 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let decode = DecodeOptions { descriptors_in_text: options.decode_fds, ..DecodeOptions::new(&capture) };
     let trace_id = assembly.trace_id;
 
+    let source = source(&options, &mut tracer)?;
+
     let (events, event_queue) = renacer_events::channel(EVENTS);
     let (outputs, output_queue) = renacer_events::channel(PORTIONS);
     let thread = |name: &str| std::thread::Builder::new().name(name.into());
@@ -122,6 +128,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         outcome
     };
     let (totals, summary) = assembler.join().map_err(|_| anyhow::anyhow!("the assemble stage failed"))?;
+    let source = source.map(renacer_symbols::resolver::Handle::join);
     let delivery = exporter.join().map_err(|_| anyhow::anyhow!("the export stage failed"))?;
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -141,7 +148,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         summary.render(&mut table)?;
         say(String::from_utf8_lossy(&table).trim_end());
     }
-    let run = Run { totals, delivery, outcome, unheard, endpoint, trace_id, duration: started.elapsed() };
+    let run = Run { totals, delivery, outcome, unheard, source, endpoint, trace_id, duration: started.elapsed() };
     if let Some(trouble) = metrics.and_then(|metrics| run.end_metrics(metrics, options.collector.shutdown_timeout))
         && !options.quiet
     {
@@ -152,6 +159,26 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         say(&run.counts().to_string());
     }
     Ok(run.ending())
+}
+
+/// Makes the tracer walk stacks, and starts the thread that finds their source.
+fn source(options: &TraceOptions, tracer: &mut Tracer) -> anyhow::Result<Option<resolver::Handle>> {
+    if options.no_source {
+        return Ok(None);
+    }
+    let modules = Arc::new(Modules::default());
+    let wanted = resolver::Options {
+        stacktrace: options.stack.map(|frames| frames as usize),
+        user_code: options.user_code.clone(),
+        not_user_code: options.not_user_code.clone(),
+    };
+    let (stacks, resolver) = Resolver::new(modules.clone(), wanted).start()?;
+    let mut walk = walker::Options::default();
+    if let Some(frames) = options.stack {
+        walk.most_frames = frames as usize;
+    }
+    tracer.walk_stacks(Box::new(Walker::new(modules, stacks, walk)));
+    Ok(Some(resolver))
 }
 
 fn create(path: &Path, overwrite: bool) -> anyhow::Result<Writer> {
@@ -210,6 +237,7 @@ fn shown(options: &TraceOptions) -> Shown {
             },
             relative: options.relative,
             durations: options.times,
+            stacks: options.stack.is_some(),
             ..renacer_text::Options::default()
         })
     });
@@ -223,6 +251,7 @@ struct Run {
     delivery: Delivery,
     outcome: Outcome,
     unheard: u64,
+    source: Option<resolver::Counts>,
     endpoint: Option<String>,
     trace_id: TraceId,
     duration: Duration,
@@ -257,6 +286,7 @@ impl Run {
                 loss(totals.orphan_returns, "call entered before the attach"),
                 loss(totals.signals_dropped, "event of a signal left out"),
                 loss(outcome.foreign_calls, "call of a foreign architecture"),
+                loss(self.source.map_or(0, |source| source.files_refused), "file with symbols not read"),
                 loss(totals.truncated, "text shortened"),
                 loss(file.map_or(0, Writer::parts_left_out) + rest.parts_left_out, "attribute left out"),
             ],

@@ -48,6 +48,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Its delivered part could not be cut off.
+    #[error("cannot write {} anew: {source}; it holds spans that were delivered, too", path.display())]
+    Rewrite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Reading failed.
     #[error("cannot read {}: {source}", path.display())]
     Read {

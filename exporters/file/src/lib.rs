@@ -1,14 +1,17 @@
 //! Spans as OTLP JSON lines: written, and read back for delivery.
 
+mod decode;
 mod encode;
 mod error;
 mod open;
 mod protobuf;
 mod reader;
 mod schema;
+mod spill;
 mod writer;
 
 pub use error::{Error, LineError};
 pub use open::CreateOptions;
 pub use reader::{Encoding, Line, Reader, Request};
+pub use spill::{Left, Spill};
 pub use writer::Writer;

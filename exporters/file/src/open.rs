@@ -101,8 +101,8 @@ pub(crate) fn create_numbered(path: &Path) -> Result<(File, PathBuf), Error> {
 }
 
 /// O_EXCL does not follow a symbolic link either; std adds O_CLOEXEC.
-fn create_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create_new(true).mode(MODE).custom_flags(libc::O_NOFOLLOW).open(path)
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create_new(true).mode(MODE).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
 /// A descriptor of ours that is named by a path: what is behind it was opened by whoever started us, so nothing is truncated.

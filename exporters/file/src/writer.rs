@@ -47,6 +47,8 @@ pub struct Writer {
     spare: Vec<u8>,
     /// Whether a failure was told.
     told: bool,
+    /// Bytes in the file, as far as they are ours.
+    bytes: u64,
     written: u64,
     lost: u64,
     shortened: u64,
@@ -99,6 +101,7 @@ impl Writer {
             span: Vec::new(),
             spare: Vec::new(),
             told: false,
+            bytes: 0,
             written: 0,
             lost: 0,
             shortened: 0,
@@ -156,6 +159,7 @@ impl Writer {
         match result {
             Ok(()) => {
                 self.written += spans;
+                self.bytes += self.spare.len() as u64;
                 Ok(())
             }
             Err(error) => {
@@ -168,6 +172,28 @@ impl Writer {
     /// Where the spans are.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file, if it was created.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match &self.target {
+            Target::Open(file) => Some(file),
+            Target::Lazy | Target::Failed => None,
+        }
+    }
+
+    /// Bytes that were written to it.
+    pub(crate) fn length(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Leaves the file as it is; the next line is the first one of another. The counts go on.
+    pub(crate) fn start_anew(&mut self, path: &Path) {
+        self.path = path.to_owned();
+        self.bytes = 0;
+        if let Target::Open(_) = self.target {
+            self.target = Target::Lazy;
+        }
     }
 
     /// Spans that are in the file.

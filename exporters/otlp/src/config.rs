@@ -152,6 +152,11 @@ pub struct Config {
     pub max_queue_spans: usize,
     /// Most requests under way at once.
     pub max_requests: usize,
+    /// How long fresh spans wait for room while the collector answers nothing at all: the traced program waits with them.
+    pub patience: Duration,
+    /// Whether to go on trying for a while where nobody is there any more, rather than to hand back spans at once: for callers
+    /// who have nothing better to do.
+    pub patient: bool,
     /// What a span may carry.
     pub limits: Limits,
 }
@@ -270,6 +275,8 @@ pub(crate) fn read(
         max_batch_bytes: 512 << 10,
         max_queue_spans,
         max_requests: 4,
+        patience: Duration::from_millis(200),
+        patient: false,
         limits: Limits::from_variables(variables),
     })
 }

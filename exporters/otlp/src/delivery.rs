@@ -1,13 +1,15 @@
-//! Sending batches: several at a time, again where that may help, in halves where they are too large, and back where nothing helps.
+//! Sending batches: several at a time, again where that may help, in halves where they are too large, and back where nothing
+//! helps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use renacer_events::SpanId;
+use hyper::body::Bytes;
 use tokio::task::JoinSet;
 
 use crate::config::MAX_BATCH_BYTES;
-use crate::queue::{Content, Load, Reach, Shared};
+use crate::queue::{Content, Load, Reach, Shared, with_jitter};
+use crate::split;
 use crate::transport::{Answer, Client, Target};
 
 /// Most attempts for one request.
@@ -16,12 +18,10 @@ const MAX_ATTEMPTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause of our own choice.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A collector that was never reached gets this long, and two attempts: it is likely that nobody is there.
-const PATIENCE_AT_FIRST: Duration = Duration::from_secs(1);
-/// How often a collector that does not take spans is tried again.
-const PROBE_EVERY: Duration = Duration::from_secs(3);
-/// A collector that wants to be left alone for longer is tried again nevertheless.
-const LONGEST_REST: Duration = Duration::from_secs(600);
+/// The same when the run is over and only delivery is waited for.
+const LONGEST_LAST_PAUSE: Duration = Duration::from_millis(500);
+/// No request is larger, before compression: OTLP forbids it. Only one span alone can be.
+const MAX_REQUEST: usize = 64 << 20;
 /// A collector that takes less than this at a time is not adapted to.
 const SMALLEST_TARGET: usize = 4096;
 
@@ -83,17 +83,27 @@ impl Worker {
         while let Some((number, content)) = pieces.pop() {
             let size = content.len();
             let divisible = self.shared.lock().is_divisible(number);
-            if size > MAX_BATCH_BYTES && divisible {
-                pieces.extend(self.halve(number));
+            // Fresh spans are never encoded before it is known that they are sent in one piece.
+            if size > MAX_BATCH_BYTES && divisible && matches!(content, Content::Body(_)) {
+                pieces.extend(self.halve(number, &Bytes::new()));
                 continue;
             }
-            match self.attempt(content).await {
-                Outcome::TooLarge(_) if divisible => {
+            let body = content.finish();
+            if body.len() > MAX_REQUEST {
+                self.refused(number, "a single span makes a request of more than 64 MiB, which is not sent");
+                continue;
+            }
+            match self.attempt(&body).await {
+                Outcome::TooLarge(message) if divisible => {
                     // Later ones are made smaller from the start.
                     let mut state = self.shared.lock();
                     state.target_bytes = state.target_bytes.min(size / 2).max(SMALLEST_TARGET);
                     drop(state);
-                    pieces.extend(self.halve(number));
+                    let halves = self.halve(number, &body);
+                    if halves.is_empty() {
+                        self.refused(number, &message);
+                    }
+                    pieces.extend(halves);
                 }
                 Outcome::TooLarge(message) | Outcome::Refused(message) => self.refused(number, &message),
                 Outcome::NotDelivered => self.shared.give_up(number, false),
@@ -112,17 +122,38 @@ impl Worker {
         }
     }
 
-    /// Cuts a request in two.
-    fn halve(&self, number: u64) -> Vec<(u64, Content)> {
-        let mut state = self.shared.lock();
-        let Some(Load::Spans(mut first)) = state.release(number) else { return Vec::new() };
-        let second = first.split_off(first.len() / 2);
-        let mut piece = |spans: Vec<_>| {
-            let body = state.encoder.body(&spans);
-            (state.keep(Load::Spans(spans)), Content::Body(body))
+    /// Cuts a request in two; the last one is to be sent first. Nothing comes of a request that cannot be cut.
+    fn halve(&self, number: u64, body: &Bytes) -> Vec<(u64, Content)> {
+        let mut guard = self.shared.lock();
+        let state = &mut *guard;
+        let (first, second): (Load, Load) = match state.release(number) {
+            Some(Load::Spans(mut first)) => {
+                let second = first.split_off(first.len() / 2);
+                (Load::Spans(first), Load::Spans(second))
+            }
+            Some(Load::Backlog(portion, mut first)) => {
+                let second = first.split_off(first.len() / 2);
+                (Load::Backlog(portion, first), Load::Backlog(portion, second))
+            }
+            Some(Load::Encoded(portion, count)) => {
+                let Some(halves) = split::halve(self.shared.config.protocol(), body, count) else {
+                    state.under_way.insert(number, Load::Encoded(portion, count));
+                    return Vec::new();
+                };
+                let mut piece =
+                    |bytes: Vec<u8>, count| (state.keep(Load::Encoded(portion, count)), Content::Encoded(bytes.into()));
+                return vec![piece(halves.1, count - count / 2), piece(halves.0, count / 2)];
+            }
+            None => return Vec::new(),
         };
-        // The last one is taken first.
-        vec![piece(second), piece(first)]
+        let mut piece = |load: Load| {
+            let body = match &load {
+                Load::Spans(spans) | Load::Backlog(_, spans) => state.encoder.body(spans),
+                Load::Encoded(..) => return None,
+            };
+            Some((state.keep(load), Content::Body(body)))
+        };
+        [piece(second), piece(first)].into_iter().flatten().collect()
     }
 
     fn refused(&self, number: u64, message: &str) {
@@ -132,16 +163,14 @@ impl Worker {
     }
 
     /// Sends one request as often as it takes or makes sense.
-    async fn attempt(&mut self, content: Content) -> Outcome {
+    async fn attempt(&mut self, body: &Bytes) -> Outcome {
         let started = Instant::now();
         let mut packed = None;
-        let mut content = Some(content);
         let mut pause = FIRST_PAUSE;
         for attempts in 1.. {
             let Some(mode) = self.mode() else { return Outcome::NotDelivered };
             // Compressed only when it is really sent, and only once.
-            let bytes =
-                packed.get_or_insert_with(|| self.client.pack(content.take().map(Content::finish).unwrap_or_default()));
+            let bytes = packed.get_or_insert_with(|| self.client.pack(body));
             {
                 let counts = &mut self.shared.lock().counts;
                 counts.requests += 1;
@@ -152,29 +181,31 @@ impl Worker {
             let answer = self.client.send(bytes.clone(), config.timeout.min(left)).await;
             let (message, after, lost) = match answer {
                 Answer::Delivered { rejected, message } => {
-                    self.reached(true);
+                    self.shared.lock().reached(true);
                     return Outcome::Delivered { rejected, message };
                 }
                 Answer::TooLarge(message) => {
-                    self.reached(false);
+                    self.shared.lock().reached(false);
                     return Outcome::TooLarge(message);
                 }
                 Answer::Refused(message) | Answer::NoSuchService(message) => {
-                    self.reached(false);
+                    self.shared.lock().reached(false);
                     return Outcome::Refused(message);
                 }
                 Answer::NotConnected(message) => {
-                    let lost = mode == Mode::First && (attempts >= 2 || started.elapsed() > PATIENCE_AT_FIRST);
-                    (message, None, lost)
+                    self.shared.lock().found_nobody();
+                    // Who has nowhere else to keep spans waits a little, if somebody was there before.
+                    let patient = config.patient && (mode == Mode::Normal || attempts < 2);
+                    (message, None, !patient)
                 }
                 // Who does not answer one request will not answer the next, unless it answers others meanwhile.
                 Answer::TimedOut(message) => (message, None, true),
                 Answer::Retry { message, after } => (message, after, false),
             };
             let others_succeed = self.shared.lock().last_success.is_some_and(|at| at > started);
-            // A random part, so that several tracers do not come back all at once.
-            let random = u64::from_be_bytes(SpanId::random().0) % 1000;
-            let wait = after.unwrap_or(Duration::ZERO).max(pause + pause * random as u32 / 2000);
+            let ending = self.shared.lock().ending.is_some();
+            let wait = with_jitter(pause.min(if ending { LONGEST_LAST_PAUSE } else { LONGEST_PAUSE }));
+            let wait = after.map_or(wait, |after| after.max(wait));
             pause = (pause * 2).min(LONGEST_PAUSE);
             let late = started.elapsed() + wait >= config.batch_timeout;
             if mode == Mode::Probe || (lost && !others_succeed) || late || attempts >= MAX_ATTEMPTS {
@@ -201,19 +232,10 @@ impl Worker {
         }
     }
 
-    fn reached(&self, success: bool) {
-        let mut state = self.shared.lock();
-        state.reach = Reach::Up;
-        if success {
-            state.last_success = Some(Instant::now());
-        }
-    }
-
     /// `after`: the collector has said how long it wants to be left alone.
     fn not_reached(&self, message: &str, after: Option<Duration>) {
         let mut state = self.shared.lock();
-        let pause = after.unwrap_or_default().clamp(PROBE_EVERY, LONGEST_REST);
-        state.reach = Reach::Down { next_probe: Instant::now() + pause, probing: false };
+        state.rest(after);
         let endpoint = self.shared.config.endpoint();
         state.warn_not_taken(|| format!("the collector at {endpoint} does not take spans: {message}"));
     }

@@ -11,7 +11,8 @@ use crate::delivery;
 use crate::queue::Shared;
 use crate::transport::{Error, Target};
 
-/// What became of the spans: each one that was pushed is in exactly one of the first four numbers once the exporter has finished.
+/// What became of the spans: each one that was pushed is in exactly one of the first five numbers once the exporter has
+/// finished, but for those of a backlog that go on waiting where they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Accepted by the collector.
@@ -19,6 +20,8 @@ pub struct Counts {
     /// Refused by the collector for good, where that leaves nothing to hand back: those of an accepted request that it does
     /// not want (it does not say which), and those of a refused request that was pushed encoded.
     pub rejected: u64,
+    /// Of a request that the collector refused for good: handed back as such, to be set aside.
+    pub refused: u64,
     /// Not delivered, and handed back; of requests that were pushed encoded, only counted. After a time-out the collector
     /// may have them nevertheless.
     pub handed_back: u64,
@@ -32,6 +35,25 @@ pub struct Counts {
     pub retries: u64,
 }
 
+/// What became of a portion of a backlog, or of a request that was pushed encoded.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// The number that the caller gave it.
+    pub portion: u64,
+    /// Spans that the collector has taken.
+    pub delivered: u64,
+    /// Spans that it took and did not want.
+    pub rejected: u64,
+    /// Of a backlog: those that may be delivered later.
+    pub undelivered: Vec<Span>,
+    /// Of a backlog: those of a request that the collector refused for good.
+    pub refused: Vec<Span>,
+    /// Of an encoded request: how many may be delivered later.
+    pub encoded_undelivered: u64,
+    /// Of an encoded request: how many are in a request that the collector refused for good.
+    pub encoded_refused: u64,
+}
+
 /// What is left when an exporter has finished.
 #[derive(Debug)]
 pub struct Finished {
@@ -39,6 +61,10 @@ pub struct Finished {
     pub counts: Counts,
     /// Spans that could not be delivered, since [`Exporter::take_undelivered`] was last called.
     pub undelivered: Vec<Vec<Span>>,
+    /// Spans of requests that the collector refused for good, since [`Exporter::take_refused`] was last called.
+    pub refused: Vec<Vec<Span>>,
+    /// Portions, since [`Exporter::take_settled`] was last called.
+    pub settled: Vec<Settled>,
     /// What the user should know, since [`Exporter::warnings`] was last called.
     pub warnings: Vec<String>,
 }
@@ -71,17 +97,40 @@ impl Exporter {
     }
 
     /// Takes spans, which are encoded here and sent when there are enough of them or when [`Exporter::tick`] finds that they
-    /// have waited long enough. Where too many are under way, waits for room: for a second at most, then they are handed
-    /// back at once until the collector has answered something.
+    /// have waited long enough. Where too many are under way, waits for room: not for long ([`Config::patience`]), then they
+    /// are handed back at once until the collector has answered something.
     pub fn push(&mut self, spans: Vec<Span>) {
         self.shared.add(spans);
     }
 
+    /// Takes spans that could not be delivered before. They never hold up fresh ones; what becomes of them is told by
+    /// [`Exporter::take_settled`], under this number, which must be a new one. Ask [`Exporter::room_for_backlog`] first.
+    pub fn push_backlog(&mut self, spans: Vec<Span>, portion: u64) {
+        self.shared.add_backlog(spans, portion);
+    }
+
+    /// How many portions of a backlog may be pushed now: none while the collector does not answer, but for one every few
+    /// seconds, to see whether that has changed.
+    pub fn room_for_backlog(&self, now: Instant) -> usize {
+        self.shared.room_for_backlog(now)
+    }
+
+    /// When [`Exporter::room_for_backlog`] and [`Exporter::take_settled`] are to be asked again by someone who has a backlog.
+    pub fn backlog_due(&self) -> Option<Instant> {
+        self.shared.backlog_due()
+    }
+
     /// Takes a request that is encoded already: `ExportTraceServiceRequest` as protobuf, or as JSON where that is the
-    /// configured protocol, with this many spans. If it cannot be delivered, they are only counted. Waits for room until there is some:
-    /// how long is bounded, since each request is given up in time.
-    pub fn push_encoded(&mut self, request: Vec<u8>, spans: usize) {
-        self.shared.add_encoded(request, spans);
+    /// configured protocol, with this many spans. What becomes of them is told by [`Exporter::take_settled`], under this
+    /// number, which must be a new one. Waits for room until there is some: how long is bounded, since each request is given
+    /// up in time.
+    pub fn push_encoded(&mut self, request: Vec<u8>, spans: usize, portion: u64) {
+        self.shared.add_encoded(request.into(), spans, portion);
+    }
+
+    /// Portions of which the end is known, since the last time.
+    pub fn take_settled(&mut self) -> Vec<Settled> {
+        std::mem::take(&mut self.shared.lock().settled)
     }
 
     /// When [`Exporter::tick`] has something to send or there may be undelivered spans or warnings to fetch; none while
@@ -98,6 +147,27 @@ impl Exporter {
     /// Spans that could not be delivered, since the last time. They are the caller's now.
     pub fn take_undelivered(&mut self) -> Vec<Vec<Span>> {
         std::mem::take(&mut self.shared.lock().undelivered)
+    }
+
+    /// Spans of requests that the collector refused for good, since the last time. They are the caller's now.
+    pub fn take_refused(&mut self) -> Vec<Vec<Span>> {
+        std::mem::take(&mut self.shared.lock().refused)
+    }
+
+    /// Says that no more fresh spans come: what is gathered is sent, and a collector that is not there is tried more often.
+    pub fn end(&mut self) {
+        self.shared.end();
+    }
+
+    /// Waits until something was answered or given up, for this time at most. False if there is nothing to wait for: after
+    /// [`Exporter::end`], because the collector was never there, or because nothing is here any more.
+    pub fn wait(&self, time: Duration) -> bool {
+        self.shared.wait(time)
+    }
+
+    /// Whether no span is here.
+    pub fn is_idle(&self) -> bool {
+        self.shared.is_idle()
     }
 
     /// What the user should know, since the last time; each kind of trouble is told once.
@@ -119,6 +189,8 @@ impl Exporter {
         Finished {
             counts: state.counts.clone(),
             undelivered: std::mem::take(&mut state.undelivered),
+            refused: std::mem::take(&mut state.refused),
+            settled: std::mem::take(&mut state.settled),
             warnings: std::mem::take(&mut state.warnings),
         }
     }

@@ -14,20 +14,37 @@ pub(crate) enum Field<'a> {
 /// The fields of a structure with their numbers, up to the first thing that makes no sense.
 pub(crate) fn fields(bytes: &[u8]) -> impl Iterator<Item = (u64, Field<'_>)> {
     let mut rest = bytes;
+    std::iter::from_fn(move || field(&mut rest))
+}
+
+/// The fields of a structure: number, content if it is length-delimited, and all bytes of the field; up to the first thing
+/// that makes no sense.
+pub(crate) fn raw_fields(bytes: &[u8]) -> impl Iterator<Item = (u64, Option<&[u8]>, &[u8])> {
+    let mut rest = bytes;
     std::iter::from_fn(move || {
-        let tag = varint(&mut rest)?;
-        let field = match tag & 7 {
-            0 => Field::Number(varint(&mut rest)?),
-            1 => take(&mut rest, 8).map(|_| Field::Fixed)?,
-            2 => {
-                let len = usize::try_from(varint(&mut rest)?).ok()?;
-                Field::Bytes(take(&mut rest, len)?)
-            }
-            5 => take(&mut rest, 4).map(|_| Field::Fixed)?,
-            _ => return None,
+        let before = rest;
+        let (number, content) = field(&mut rest)?;
+        let content = match content {
+            Field::Bytes(content) => Some(content),
+            Field::Number(_) | Field::Fixed => None,
         };
-        Some((tag >> 3, field))
+        Some((number, content, &before[..before.len() - rest.len()]))
     })
+}
+
+fn field<'a>(rest: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
+    let tag = varint(rest)?;
+    let field = match tag & 7 {
+        0 => Field::Number(varint(rest)?),
+        1 => take(rest, 8).map(|_| Field::Fixed)?,
+        2 => {
+            let len = usize::try_from(varint(rest)?).ok()?;
+            Field::Bytes(take(rest, len)?)
+        }
+        5 => take(rest, 4).map(|_| Field::Fixed)?,
+        _ => return None,
+    };
+    Some((tag >> 3, field))
 }
 
 fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {

@@ -8,8 +8,8 @@
 //!
 //! - A request that may work later is repeated, with growing pauses or when the collector says; one that cannot work is
 //!   handed back at once; one that is too large is cut in two.
-//! - A collector that was never reached gets two attempts within about a second. From then on spans are handed back at once,
-//!   and every few seconds one batch is used to see whether that has changed.
+//! - Where nobody is there, spans are handed back at once, and every few seconds one batch is used to see whether that has
+//!   changed. What was handed back can be pushed again as a backlog, which never holds up fresh spans.
 //! - The number of spans in memory is bounded ([`Config::max_queue_spans`]): beyond it, pushing waits, and every wait ends,
 //!   because every attempt has a time limit.
 //!
@@ -30,12 +30,13 @@ mod limits;
 mod metrics;
 mod protobuf;
 mod queue;
+mod split;
 mod transport;
 mod variables;
 
 pub use config::{Compression, Config, ConfigError, Overrides, Protocol};
 pub use encode::encode_request;
-pub use exporter::{Counts, Exporter, Finished};
+pub use exporter::{Counts, Exporter, Finished, Settled};
 pub use limits::{Limits, MAX_TEXT};
 pub use metrics::{Figure, Metrics, MetricsConfig};
 pub use transport::Error;

@@ -4,40 +4,61 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use renacer_events::Span;
+use hyper::body::Bytes;
+use renacer_events::{Span, SpanId};
 use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::encode::{Body, Encoder};
-use crate::exporter::Counts;
+use crate::exporter::{Counts, Settled};
 
-/// How long spans wait for room while the collector answers nothing at all: the traced program waits with them.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// While requests are under way, their outcome is asked for this often: spans that come back belong into a file soon.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The same where the next portion of a backlog waits for it.
+const LOOK_AT_BACKLOG_EVERY: Duration = Duration::from_millis(10);
+/// Portions of a backlog that are here at once.
+const MAX_PORTIONS: usize = 8;
+/// The first pause before a collector that could not be reached is tried again; it doubles each time.
+const FIRST_REST: Duration = Duration::from_millis(200);
+/// The longest such pause of our own choice.
+const LONGEST_REST: Duration = Duration::from_secs(3);
+/// The same when the run is over and only delivery is waited for.
+const LONGEST_LAST_REST: Duration = Duration::from_millis(500);
+/// A collector that wants to be left alone for longer is tried again nevertheless.
+const LONGEST_ASKED_REST: Duration = Duration::from_secs(600);
+/// At the end, a collector that was never reached gets this long, and this many attempts.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+const LAST_ATTEMPTS: u32 = 2;
 /// Most warnings that are kept until they are fetched.
 const MAX_WARNINGS: usize = 16;
 
 /// What a request delivers.
 pub(crate) enum Load {
+    /// Fresh spans.
     Spans(Vec<Span>),
-    /// So many spans that exist only in the request itself.
-    Encoded(usize),
+    /// Spans that have been waiting elsewhere, in this portion.
+    Backlog(u64, Vec<Span>),
+    /// So many spans that exist only in the request itself, in this portion.
+    Encoded(u64, usize),
 }
 
 impl Load {
     pub(crate) fn count(&self) -> usize {
         match self {
-            Load::Spans(spans) => spans.len(),
-            Load::Encoded(count) => *count,
+            Load::Spans(spans) | Load::Backlog(_, spans) => spans.len(),
+            Load::Encoded(_, count) => *count,
         }
+    }
+
+    fn is_backlog(&self) -> bool {
+        matches!(self, Load::Backlog(..))
     }
 }
 
 /// What is sent for it.
 pub(crate) enum Content {
     Body(Body),
-    Encoded(Vec<u8>),
+    Encoded(Bytes),
 }
 
 impl Content {
@@ -48,9 +69,9 @@ impl Content {
         }
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Bytes {
         match self {
-            Content::Body(body) => body.finish(),
+            Content::Body(body) => body.finish().into(),
             Content::Encoded(bytes) => bytes,
         }
     }
@@ -64,7 +85,16 @@ pub(crate) enum Reach {
     Down {
         next_probe: Instant,
         probing: bool,
+        /// How long it was left alone.
+        rest: Duration,
     },
+}
+
+/// A portion that is not settled yet.
+struct Portion {
+    /// Spans of which the outcome is not known.
+    outstanding: usize,
+    settled: Settled,
 }
 
 pub(crate) struct State {
@@ -75,21 +105,36 @@ pub(crate) struct State {
     /// When the first span of the open batch came.
     open_since: Instant,
     waiting: VecDeque<(Load, Content)>,
+    /// What waits behind fresh spans, but never for all of them.
+    backlog: VecDeque<(Load, Content)>,
+    portions: HashMap<u64, Portion>,
+    pub(crate) settled: Vec<Settled>,
     /// What requests under way deliver, by a number of their own.
-    under_way: HashMap<u64, Load>,
+    pub(crate) under_way: HashMap<u64, Load>,
     next_number: u64,
-    /// Spans that are here and not yet delivered or handed back.
+    /// Spans that are here and not yet delivered or handed back, without those of the backlog.
     held: usize,
-    /// There was no room for [`PATIENCE`], and no answer since.
+    /// Spans of the backlog that are here.
+    backlog_held: usize,
+    /// There was no room for [`Config::patience`], and no answer since.
     stalled: bool,
     /// A batch of this size is closed; becomes smaller where a collector takes less.
     pub(crate) target_bytes: usize,
     pub(crate) reach: Reach,
     pub(crate) last_success: Option<Instant>,
+    /// It has said something, be it a refusal.
+    answered: bool,
+    /// The last attempt found nobody.
+    nobody: bool,
+    /// When the run was over.
+    pub(crate) ending: Option<Instant>,
+    /// Attempts since then that found nobody.
+    last_failures: u32,
     /// The user knows that the collector does not take spans.
     told_down: bool,
     pub(crate) stop_at: Option<Instant>,
     pub(crate) undelivered: Vec<Vec<Span>>,
+    pub(crate) refused: Vec<Vec<Span>>,
     pub(crate) warnings: Vec<String>,
     pub(crate) counts: Counts,
 }
@@ -123,9 +168,12 @@ impl State {
         self.next_number
     }
 
-    /// The next request to send, with its load kept under this number.
+    /// The next request to send, with its load kept under this number. Fresh spans go first, but one request of the backlog
+    /// is always under way, or it would never become less under a busy program.
     pub(crate) fn take(&mut self) -> Option<(u64, Content)> {
-        let (load, content) = self.waiting.pop_front()?;
+        let old_first = self.waiting.is_empty() || !self.under_way.values().any(Load::is_backlog);
+        let old = if old_first { self.backlog.pop_front() } else { None };
+        let (load, content) = old.or_else(|| self.waiting.pop_front())?;
         Some((self.keep(load), content))
     }
 
@@ -136,11 +184,11 @@ impl State {
 
     /// Whether a request under way can be cut in two.
     pub(crate) fn is_divisible(&self, number: u64) -> bool {
-        matches!(self.under_way.get(&number), Some(Load::Spans(spans)) if spans.len() > 1)
+        self.under_way.get(&number).is_some_and(|load| load.count() > 1)
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || !self.backlog.is_empty()
     }
 
     /// How many spans are still here; they are not counted as held any more.
@@ -148,15 +196,99 @@ impl State {
         std::mem::take(&mut self.held) as u64
     }
 
+    /// Starts to watch over a portion.
+    fn open_portion(&mut self, number: u64, spans: usize) {
+        let settled = Settled { portion: number, ..Settled::default() };
+        self.portions.insert(number, Portion { outstanding: spans, settled });
+    }
+
+    /// Part of a portion has come to an end; with the last one, it is settled.
+    fn settle(&mut self, number: u64, count: usize, change: impl FnOnce(&mut Settled)) {
+        let Some(portion) = self.portions.get_mut(&number) else { return };
+        change(&mut portion.settled);
+        portion.outstanding = portion.outstanding.saturating_sub(count);
+        if portion.outstanding == 0
+            && let Some(portion) = self.portions.remove(&number)
+        {
+            self.settled.push(portion.settled);
+        }
+    }
+
+    /// The spans of a load are here no more.
+    fn forget(&mut self, backlog: bool, count: usize) {
+        let held = if backlog { &mut self.backlog_held } else { &mut self.held };
+        *held = held.saturating_sub(count);
+        self.stalled = false;
+    }
+
     fn is_full(&self, more: usize, config: &Config) -> bool {
         self.held > 0 && self.held + more > config.max_queue_spans && self.stop_at.is_none()
     }
 
     fn hand_back(&mut self, load: Load) {
-        self.counts.handed_back += load.count() as u64;
-        if let Load::Spans(spans) = load {
-            self.undelivered.push(spans);
+        let count = load.count();
+        match load {
+            Load::Spans(spans) => {
+                self.counts.handed_back += count as u64;
+                self.undelivered.push(spans);
+            }
+            // Where they come from, they still are.
+            Load::Backlog(portion, spans) => self.settle(portion, count, |settled| settled.undelivered.extend(spans)),
+            Load::Encoded(portion, _) => {
+                self.counts.handed_back += count as u64;
+                self.settle(portion, count, |settled| settled.encoded_undelivered += count as u64);
+            }
         }
+    }
+
+    fn set_aside(&mut self, load: Load) {
+        let count = load.count();
+        match load {
+            Load::Spans(spans) => {
+                self.counts.refused += count as u64;
+                self.refused.push(spans);
+            }
+            Load::Backlog(portion, spans) => {
+                self.counts.refused += count as u64;
+                self.settle(portion, count, |settled| settled.refused.extend(spans));
+            }
+            Load::Encoded(portion, _) => {
+                self.counts.rejected += count as u64;
+                self.settle(portion, count, |settled| settled.encoded_refused += count as u64);
+            }
+        }
+    }
+
+    /// Something came back that shows that somebody is there; `success`: spans were taken.
+    pub(crate) fn reached(&mut self, success: bool) {
+        self.reach = Reach::Up;
+        (self.answered, self.nobody) = (true, false);
+        if success {
+            self.last_success = Some(Instant::now());
+        }
+    }
+
+    /// An attempt found nobody.
+    pub(crate) fn found_nobody(&mut self) {
+        self.nobody = true;
+        self.last_failures += u32::from(self.ending.is_some());
+    }
+
+    /// Leaves the collector alone for a while; `asked`: for how long it wants that.
+    pub(crate) fn rest(&mut self, asked: Option<Duration>) {
+        let longest = if self.ending.is_some() { LONGEST_LAST_REST } else { LONGEST_REST };
+        let rest = match &self.reach {
+            Reach::Down { rest, .. } => (*rest * 2).min(longest),
+            Reach::Unknown | Reach::Up => FIRST_REST,
+        };
+        let pause = with_jitter(rest).max(asked.unwrap_or_default().min(LONGEST_ASKED_REST));
+        self.reach = Reach::Down { next_probe: Instant::now() + pause, probing: false, rest };
+    }
+
+    /// Whether the collector was never there, and it is time not to wait for it any more.
+    fn is_hopeless(&self, now: Instant) -> bool {
+        let Some(ending) = self.ending.filter(|_| self.nobody && !self.answered) else { return false };
+        self.last_failures >= LAST_ATTEMPTS || now >= ending + LAST_CHANCE
     }
 
     pub(crate) fn warn(&mut self, text: String) {
@@ -181,16 +313,25 @@ impl Shared {
             body: Body::default(),
             open_since: Instant::now(),
             waiting: VecDeque::new(),
+            backlog: VecDeque::new(),
+            portions: HashMap::new(),
+            settled: Vec::new(),
             under_way: HashMap::new(),
             next_number: 0,
             held: 0,
+            backlog_held: 0,
             stalled: false,
             target_bytes: config.max_batch_bytes.min(crate::config::MAX_BATCH_BYTES),
             reach: Reach::Unknown,
             last_success: None,
+            answered: false,
+            nobody: false,
+            ending: None,
+            last_failures: 0,
             told_down: false,
             stop_at: None,
             undelivered: Vec::new(),
+            refused: Vec::new(),
             warnings: Vec::new(),
             counts: Counts::default(),
         };
@@ -212,9 +353,10 @@ impl Shared {
                 if guard.close() {
                     self.work.notify_one();
                 }
-                if !guard.stalled {
+                // Who is not there makes no room.
+                if !guard.stalled && !matches!(guard.reach, Reach::Down { .. }) {
                     let full = |state: &mut State| state.is_full(1, &self.config);
-                    let waited = self.room.wait_timeout_while(guard, PATIENCE, full);
+                    let waited = self.room.wait_timeout_while(guard, self.config.patience, full);
                     guard = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
                 if guard.is_full(1, &self.config) {
@@ -242,9 +384,47 @@ impl Shared {
         }
     }
 
-    /// Adds a request as it is, waiting for room: every request under way is answered or given up in its time.
-    pub(crate) fn add_encoded(&self, request: Vec<u8>, spans: usize) {
+    /// Adds spans that have waited elsewhere, behind the others and without waiting for room.
+    pub(crate) fn add_backlog(&self, spans: Vec<Span>, portion: u64) {
         let mut guard = self.lock();
+        let state = &mut *guard;
+        state.open_portion(portion, spans.len());
+        if spans.is_empty() {
+            return state.settle(portion, 0, |_| ());
+        }
+        let body = state.encoder.body(&spans);
+        state.backlog_held += spans.len();
+        state.backlog.push_back((Load::Backlog(portion, spans), Content::Body(body)));
+        drop(guard);
+        self.work.notify_one();
+    }
+
+    /// How many portions of a backlog may be added now.
+    pub(crate) fn room_for_backlog(&self, now: Instant) -> usize {
+        let state = self.lock();
+        match state.reach {
+            Reach::Up if state.stop_at.is_none() => MAX_PORTIONS.saturating_sub(state.portions.len()),
+            // One, to see whether it answers again.
+            Reach::Down { next_probe, probing: false, .. } if now >= next_probe && state.portions.is_empty() => 1,
+            Reach::Up | Reach::Down { .. } | Reach::Unknown => 0,
+        }
+    }
+
+    /// When a backlog, if there is one, may go on.
+    pub(crate) fn backlog_due(&self) -> Option<Instant> {
+        let state = self.lock();
+        let soon = Instant::now() + LOOK_AT_BACKLOG_EVERY;
+        match state.reach {
+            Reach::Down { next_probe, probing: false, .. } if state.portions.is_empty() => Some(next_probe.max(soon)),
+            Reach::Up => Some(soon),
+            Reach::Down { .. } | Reach::Unknown => Some(Instant::now() + LOOK_EVERY),
+        }
+    }
+
+    /// Adds a request as it is, waiting for room: every request under way is answered or given up in its time.
+    pub(crate) fn add_encoded(&self, request: Bytes, spans: usize, portion: u64) {
+        let mut guard = self.lock();
+        guard.open_portion(portion, spans);
         if guard.close() {
             self.work.notify_one();
         }
@@ -252,10 +432,10 @@ impl Shared {
         let time = self.config.batch_timeout.saturating_mul(2);
         guard = self.room.wait_timeout_while(guard, time, full).unwrap_or_else(PoisonError::into_inner).0;
         if guard.is_full(spans, &self.config) {
-            return guard.hand_back(Load::Encoded(spans));
+            return guard.hand_back(Load::Encoded(portion, spans));
         }
         guard.held += spans;
-        guard.waiting.push_back((Load::Encoded(spans), Content::Encoded(request)));
+        guard.waiting.push_back((Load::Encoded(portion, spans), Content::Encoded(request)));
         drop(guard);
         self.work.notify_one();
     }
@@ -263,7 +443,9 @@ impl Shared {
     /// When the open batch has waited long enough, or there may be something to fetch.
     pub(crate) fn due(&self) -> Option<Instant> {
         let state = self.lock();
-        if !state.undelivered.is_empty() || !state.warnings.is_empty() {
+        let to_fetch =
+            [state.undelivered.is_empty(), state.refused.is_empty(), state.settled.is_empty()].contains(&false);
+        if to_fetch || !state.warnings.is_empty() {
             return Some(Instant::now());
         }
         let open = (!state.open.is_empty()).then(|| state.open_since + self.config.schedule_delay);
@@ -277,6 +459,37 @@ impl Shared {
         if now.saturating_duration_since(state.open_since) >= self.config.schedule_delay && state.close() {
             self.work.notify_one();
         }
+    }
+
+    /// The run is over: sends what is gathered, and tries a collector that is not there more often.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        let now = Instant::now();
+        state.ending.get_or_insert(now);
+        if let Reach::Down { next_probe, probing: false, rest } = &mut state.reach
+            && *next_probe <= now + LONGEST_REST * 2
+        {
+            (*next_probe, *rest) = (now, FIRST_REST);
+        }
+        if state.close() {
+            self.work.notify_one();
+        }
+    }
+
+    /// Waits until something has been answered or given up, or for a time. Whether there is anything to wait for.
+    pub(crate) fn wait(&self, time: Duration) -> bool {
+        let state = self.lock();
+        if state.is_hopeless(Instant::now()) {
+            return false;
+        }
+        let (state, _) = self.room.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
+        !state.is_hopeless(Instant::now())
+    }
+
+    /// Whether nothing is here any more.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.held == 0 && state.backlog_held == 0
     }
 
     /// Everything must be gone in this time.
@@ -296,50 +509,52 @@ impl Shared {
         state.close();
         let mut rest: Vec<Load> = std::mem::take(&mut state.under_way).into_values().collect();
         rest.extend(std::mem::take(&mut state.waiting).into_iter().map(|(load, _)| load));
+        rest.extend(std::mem::take(&mut state.backlog).into_iter().map(|(load, _)| load));
         if !rest.is_empty() {
             let endpoint = self.config.endpoint();
             state.warn_not_taken(|| format!("the collector at {endpoint} did not take the last spans in time"));
         }
-        let mut count = 0;
         for load in rest {
-            count += load.count();
+            state.forget(load.is_backlog(), load.count());
             state.hand_back(load);
         }
-        self.leave(state, count);
+        drop(state);
+        self.room.notify_all();
     }
 
     /// A request will not be delivered. Its spans are handed back even if the collector refused them: a person may want to
     /// see them, and another collector may take them. Where there is nothing to hand back, they are counted.
     pub(crate) fn give_up(&self, number: u64, refused: bool) {
         let mut state = self.lock();
-        match state.release(number) {
-            Some(Load::Encoded(count)) if refused => {
-                state.counts.rejected += count as u64;
-                self.leave(state, count);
-            }
-            Some(load) => {
-                let count = load.count();
+        if let Some(load) = state.release(number) {
+            state.forget(load.is_backlog(), load.count());
+            if refused {
+                state.set_aside(load);
+            } else {
                 state.hand_back(load);
-                self.leave(state, count);
             }
-            None => {}
         }
+        drop(state);
+        self.room.notify_all();
     }
 
     /// The collector took a request, but for `rejected` of its spans.
     pub(crate) fn delivered(&self, number: u64, rejected: u64) {
         let mut state = self.lock();
-        let count = state.release(number).map_or(0, |load| load.count());
-        let rejected = rejected.min(count as u64);
-        state.counts.delivered += count as u64 - rejected;
-        state.counts.rejected += rejected;
-        self.leave(state, count);
-    }
-
-    /// So many spans are not held any more, because something was answered or given up.
-    fn leave(&self, mut state: MutexGuard<'_, State>, count: usize) {
-        state.held = state.held.saturating_sub(count);
-        state.stalled = false;
+        if let Some(load) = state.release(number) {
+            let count = load.count();
+            state.forget(load.is_backlog(), count);
+            let rejected = rejected.min(count as u64);
+            let delivered = count as u64 - rejected;
+            state.counts.delivered += delivered;
+            state.counts.rejected += rejected;
+            if let Load::Backlog(portion, _) | Load::Encoded(portion, _) = load {
+                state.settle(portion, count, |settled| {
+                    settled.delivered += delivered;
+                    settled.rejected += rejected;
+                });
+            }
+        }
         drop(state);
         self.room.notify_all();
     }
@@ -352,4 +567,10 @@ impl Shared {
             state.warn(text);
         }
     }
+}
+
+/// A pause with a random part of up to half of it behind it, so that several tracers do not come back all at once.
+pub(crate) fn with_jitter(pause: Duration) -> Duration {
+    let random = u64::from_be_bytes(SpanId::random().0) % 1000;
+    pause + pause * random as u32 / 2000
 }

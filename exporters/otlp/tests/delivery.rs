@@ -5,7 +5,7 @@ mod collector;
 use std::time::{Duration, Instant};
 
 use collector::{Answer, Collector, config, ids, numbers, spans};
-use renacer_otlp::{Config, Exporter, Finished, Overrides};
+use renacer_otlp::{Config, Exporter, Finished, Overrides, Settled};
 
 const PROTOCOLS: [&str; 3] = ["grpc", "http/protobuf", "http/json"];
 /// Longer than anything here should take.
@@ -25,8 +25,15 @@ fn export(config: Config, count: u64, deadline: Duration) -> Finished {
 
 fn delivered_all(finished: &Finished, count: u64) {
     let counts = &finished.counts;
-    assert_eq!((counts.delivered, counts.rejected, counts.handed_back, counts.lost), (count, 0, 0, 0), "{finished:?}");
+    assert_eq!(
+        (counts.delivered, counts.rejected, counts.handed_back, counts.lost),
+        (count, 0, 0, 0),
+        "{:?}",
+        finished.warnings
+    );
+    assert_eq!(counts.refused, 0);
     assert_eq!(ids(&finished.undelivered), numbers(0));
+    assert_eq!(ids(&finished.refused), numbers(0));
     assert_eq!(finished.warnings, [""; 0]);
 }
 
@@ -130,9 +137,11 @@ fn what_is_refused_is_not_repeated_and_handed_back() {
         let finished = export(config(&collector.url(), protocol), 10, LONG);
         assert_eq!(collector.received().len(), 1, "{message}");
         let counts = &finished.counts;
-        assert_eq!((counts.delivered, counts.rejected, counts.handed_back, counts.lost), (0, 0, 10, 0), "{message}");
+        assert_eq!((counts.delivered, counts.rejected, counts.handed_back, counts.lost), (0, 0, 0, 0), "{message}");
+        assert_eq!(counts.refused, 10, "{message}");
         assert_eq!(counts.first_rejection.as_deref(), Some(message));
-        assert_eq!(ids(&finished.undelivered), numbers(10));
+        assert_eq!(ids(&finished.refused), numbers(10));
+        assert_eq!(ids(&finished.undelivered), numbers(0));
         assert_eq!(finished.warnings.len(), 1, "{:?}", finished.warnings);
         assert!(finished.warnings[0].contains(message), "{:?}", finished.warnings);
     }
@@ -168,8 +177,8 @@ fn what_is_too_large_is_halved_until_it_is_not() {
     // One span alone cannot be halved.
     let collector = Collector::always(Answer::Http(413, vec![], vec![]));
     let finished = export(config(&collector.url(), "http/protobuf"), 3, LONG);
-    assert_eq!((finished.counts.handed_back, finished.counts.requests), (3, 5));
-    assert_eq!(ids(&finished.undelivered), numbers(3));
+    assert_eq!((finished.counts.refused, finished.counts.requests), (3, 5));
+    assert_eq!(ids(&finished.refused), numbers(3));
 }
 
 #[test]
@@ -193,7 +202,9 @@ fn a_collector_that_never_answers_holds_nobody_up() {
     for protocol in ["grpc", "http/protobuf"] {
         let collector = Collector::always(Answer::Hang);
         let started = Instant::now();
-        let mut exporter = Exporter::start(config(&collector.url(), protocol)).unwrap();
+        let mut config = config(&collector.url(), protocol);
+        config.patience = Duration::from_millis(100);
+        let mut exporter = Exporter::start(config).unwrap();
         // Far more than the exporter keeps: pushing would wait for ever.
         for portion in 0..60 {
             exporter.push(spans(portion * 512..(portion + 1) * 512));
@@ -254,17 +265,154 @@ fn requests_that_are_encoded_already_go_as_they_are() {
         }
         let second = Collector::start(vec![Answer::Http(503, vec![], vec![])]);
         let mut exporter = Exporter::start(config(&second.url(), protocol)).unwrap();
-        exporter.push_encoded(body.clone(), 5);
+        exporter.push_encoded(body.clone(), 5, 7);
         let finished = exporter.finish(LONG);
         assert_eq!((finished.counts.delivered, finished.counts.retries), (5, 1), "{protocol}");
+        let [settled] = &finished.settled[..] else { panic!("{finished:?}") };
+        assert_eq!((settled.portion, settled.delivered, settled.encoded_undelivered), (7, 5, 0));
         assert_eq!(second.received()[1].body, body);
 
         let refusing = Collector::always(Answer::Http(400, vec![], b"no".to_vec()));
         let mut exporter = Exporter::start(config(&refusing.url(), protocol)).unwrap();
-        exporter.push_encoded(body.clone(), 5);
+        exporter.push_encoded(body.clone(), 5, 1);
         let finished = exporter.finish(LONG);
         assert_eq!((finished.counts.delivered, finished.counts.rejected, finished.counts.handed_back), (0, 5, 0));
+        assert_eq!(finished.settled[0].encoded_refused, 5);
         assert_eq!(finished.counts.first_rejection.as_deref(), Some("HTTP status 400 Bad Request: no"));
+    }
+}
+
+#[test]
+fn an_encoded_request_that_is_too_large_is_cut_in_two_until_it_is_not() {
+    for protocol in PROTOCOLS {
+        let first = Collector::start(vec![]);
+        delivered_all(&export(config(&first.url(), protocol), 300, LONG), 300);
+        let body = first.received()[0].body.clone();
+        let second = Collector::always(Answer::AtMost(70));
+        let mut exporter = Exporter::start(config(&second.url(), protocol)).unwrap();
+        exporter.push_encoded(body.clone(), 300, 1);
+        // One that does not hold what it should is not sent in parts.
+        exporter.push_encoded(body, 299, 2);
+        let mut finished = exporter.finish(LONG);
+        assert_eq!(second.taken(), numbers(300), "{protocol}");
+        assert_eq!((finished.counts.delivered, finished.counts.rejected), (300, 299), "{protocol}");
+        finished.settled.sort_by_key(|settled| settled.portion);
+        let settled: Vec<_> =
+            finished.settled.iter().map(|it| (it.portion, it.delivered, it.encoded_refused)).collect();
+        assert_eq!(settled, [(1, 300, 0), (2, 0, 299)]);
+        let whole = second.received().iter().filter(|request| request.span_ids().len() <= 70).count();
+        assert_eq!(whole, 8, "{protocol}: halves, quarters, eighths");
+    }
+}
+
+/// Pushes a backlog as whoever has one does, until it is settled or `requests` were sent.
+fn push_backlog(exporter: &mut Exporter, portions: u64) -> Vec<Settled> {
+    let (mut settled, mut next) = (Vec::new(), 0);
+    let start = Instant::now();
+    while (settled.len() as u64) < portions {
+        for _ in 0..exporter.room_for_backlog(Instant::now()) {
+            if next < portions {
+                exporter.push_backlog(spans(1000 + next * 10..1010 + next * 10), next);
+                next += 1;
+            }
+        }
+        settled.extend(exporter.take_settled());
+        exporter.wait(Duration::from_millis(5));
+        assert!(start.elapsed() < LONG, "{settled:?}");
+    }
+    settled
+}
+
+#[test]
+fn a_backlog_goes_out_when_the_collector_answers_again() {
+    for protocol in PROTOCOLS {
+        let down = match protocol {
+            "grpc" => Answer::Grpc(14, "down", vec![]),
+            _ => Answer::Http(503, vec![], vec![]),
+        };
+        let refusal = match protocol {
+            "grpc" => Answer::Grpc(3, "no", vec![]),
+            _ => Answer::Http(400, vec![], vec![]),
+        };
+        let mut script = vec![down; 6];
+        script.extend([Answer::Accept, refusal, Answer::Partial(4, "old")]);
+        let collector = Collector::start(script);
+        let mut config = config(&collector.url(), protocol);
+        config.max_requests = 1;
+        config.batch_timeout = Duration::from_millis(1500);
+        config.schedule_delay = Duration::ZERO;
+        let mut exporter = Exporter::start(config).unwrap();
+        // Nothing is known of the collector: fresh spans find out.
+        assert_eq!(exporter.room_for_backlog(Instant::now()), 0);
+        exporter.push(spans(0..10));
+        exporter.tick(Instant::now());
+        while exporter.counts().handed_back < 10 {
+            exporter.wait(Duration::from_millis(5));
+        }
+        assert_eq!(exporter.take_undelivered().len(), 1);
+        // It is left alone for a moment, then one portion shows whether it answers.
+        assert_eq!(exporter.room_for_backlog(Instant::now()), 0);
+        let settled = push_backlog(&mut exporter, 30);
+        let sum = |of: fn(&Settled) -> usize| settled.iter().map(of).sum::<usize>();
+        let undelivered = sum(|it| it.undelivered.len());
+        assert_eq!(undelivered % 10, 0);
+        assert_eq!(sum(|it| it.delivered as usize), 286 - undelivered, "{protocol}");
+        assert_eq!((sum(|it| it.refused.len()), sum(|it| it.rejected as usize)), (10, 4));
+        let finished = exporter.finish(LONG);
+        assert_eq!((finished.counts.refused, finished.counts.handed_back), (10, 10));
+        assert_eq!(finished.counts.delivered, 286 - undelivered as u64);
+    }
+}
+
+#[test]
+fn a_backlog_that_is_under_way_at_the_end_comes_back() {
+    let collector = Collector::start(vec![Answer::Accept, Answer::Hang]);
+    let mut config = config(&collector.url(), "http/protobuf");
+    config.max_requests = 1;
+    let mut exporter = Exporter::start(config).unwrap();
+    exporter.push(spans(0..10));
+    exporter.end();
+    while !exporter.is_idle() {
+        exporter.wait(Duration::from_millis(5));
+    }
+    for portion in 0..exporter.room_for_backlog(Instant::now()) as u64 {
+        exporter.push_backlog(spans(portion * 10..portion * 10 + 10), portion);
+    }
+    assert!(!exporter.is_idle());
+    assert_eq!(exporter.room_for_backlog(Instant::now()), 0);
+    let finished = exporter.finish(Duration::from_millis(50));
+    assert!(finished.settled.len() > 1);
+    assert!(finished.settled.iter().all(|settled| settled.undelivered.len() == 10), "{finished:?}");
+    assert_eq!((finished.counts.delivered, finished.counts.handed_back, finished.counts.lost), (10, 0, 0));
+}
+
+#[test]
+fn a_collector_that_was_never_there_is_not_waited_for() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut exporter = Exporter::start(config(&format!("http://127.0.0.1:{port}"), "grpc")).unwrap();
+    exporter.push(spans(0..10));
+    exporter.end();
+    let start = Instant::now();
+    let mut portion = 0;
+    while exporter.wait(Duration::from_millis(5)) {
+        for _ in 0..exporter.room_for_backlog(Instant::now()) {
+            exporter.push_backlog(spans(0..10), portion);
+            portion += 1;
+        }
+        assert!(start.elapsed() < LONG);
+    }
+    // It has been asked for once more.
+    assert!(portion > 0);
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_none() {
+    for protocol in ["http/protobuf", "http/json", "grpc"] {
+        let collector = Collector::start(vec![Answer::Accept, Answer::BreakOff]);
+        let mut config = config(&collector.url(), protocol);
+        (config.max_requests, config.max_batch_spans) = (1, 5);
+        delivered_all(&export(config, 10, LONG), 10);
+        assert_eq!(collector.received().len(), 3, "{protocol}");
     }
 }
 
@@ -279,7 +427,7 @@ fn an_endless_or_senseless_answer_does_no_harm() {
     ] {
         let collector = Collector::always(answer);
         let finished = export(config(&collector.url(), protocol), 5, LONG);
-        assert_eq!((finished.counts.delivered, finished.counts.handed_back), (delivered, 5 - delivered));
+        assert_eq!((finished.counts.delivered, finished.counts.refused), (delivered, 5 - delivered));
         assert_eq!(finished.counts.requests, 1);
         for warning in &finished.warnings {
             assert!(warning.len() < 1000, "{}", warning.len());

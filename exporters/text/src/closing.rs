@@ -21,10 +21,10 @@ pub struct Counts<'a> {
     pub delivered: u64,
     /// The collector.
     pub endpoint: Option<&'a str>,
-    /// Spans in the local file.
-    pub in_file: u64,
-    /// The local file.
-    pub file: Option<&'a Path>,
+    /// Those of them that the collector took only after they had been in a local file.
+    pub delivered_later: u64,
+    /// The local files; those without spans are left out.
+    pub files: Vec<File<'a>>,
     /// Calls that have no span of their own but are counted in a merged one.
     pub merged_calls: u64,
     /// The spans that stand for them.
@@ -37,6 +37,28 @@ pub struct Counts<'a> {
     pub not_sampled: u64,
     /// The run's trace.
     pub trace_id: Option<TraceId>,
+}
+
+/// A local file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File<'a> {
+    /// Spans in it.
+    pub spans: u64,
+    /// Where it is.
+    pub path: &'a Path,
+    /// Why they are there.
+    pub why: Why,
+}
+
+/// Why spans are in a local file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It holds all of them.
+    All,
+    /// The collector did not take them; they can be sent to it later.
+    Left,
+    /// The collector refused them.
+    Refused,
 }
 
 /// One kind of loss.
@@ -58,10 +80,18 @@ impl Display for Counts<'_> {
         let mut separator = ": ";
         if let Some(endpoint) = self.endpoint.filter(|_| self.delivered > 0) {
             write!(out, "{separator}{} delivered to {endpoint}", Count(self.delivered, "span"))?;
+            if self.delivered_later > 0 {
+                write!(out, " ({} of them late)", Number(self.delivered_later))?;
+            }
             separator = ", ";
         }
-        if let Some(file) = self.file.filter(|_| self.in_file > 0) {
-            write!(out, "{separator}{} in {}", Count(self.in_file, "span"), Name(file))?;
+        for File { spans, path, why } in self.files.iter().filter(|file| file.spans > 0) {
+            let what = match why {
+                Why::All => "",
+                Why::Left => " to be sent later",
+                Why::Refused => " refused by the collector",
+            };
+            write!(out, "{separator}{}{what} in {}", Count(*spans, "span"), Name(path))?;
             separator = ", ";
         }
         if separator == ": " && self.not_sampled == 0 {
@@ -96,6 +126,20 @@ struct Count<'a>(u64, &'a str);
 
 impl Display for Count<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let plural = match self.0 {
+            1 => "",
+            _ if self.1.ends_with('s') => "es",
+            _ => "s",
+        };
+        write!(out, "{} {}{plural}", Number(self.0), self.1)
+    }
+}
+
+/// A number with thousands separated.
+struct Number(u64);
+
+impl Display for Number {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let digits = self.0.to_string();
         for (index, digit) in digits.chars().enumerate() {
             if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -103,12 +147,7 @@ impl Display for Count<'_> {
             }
             write!(out, "{digit}")?;
         }
-        let plural = match self.0 {
-            1 => "",
-            _ if self.1.ends_with('s') => "es",
-            _ => "s",
-        };
-        write!(out, " {}{plural}", self.1)
+        Ok(())
     }
 }
 
@@ -170,8 +209,7 @@ mod tests {
             calls: 1,
             processes: 1,
             threads: 1,
-            in_file: 1,
-            file: Some(Path::new("ls-1234.otlp.jsonl")),
+            files: vec![File { spans: 1, path: Path::new("ls-1234.otlp.jsonl"), why: Why::All }],
             duration: Duration::from_micros(812),
             ..Counts::default()
         };
@@ -186,8 +224,12 @@ mod tests {
             duration: Duration::from_millis(200_000),
             delivered: 900_000,
             endpoint: Some("grpc://c:4317"),
-            in_file: 1000,
-            file: Some(Path::new("a b\n.jsonl")),
+            delivered_later: 2000,
+            files: vec![
+                File { spans: 0, path: Path::new("all.jsonl"), why: Why::All },
+                File { spans: 1000, path: Path::new("a b\n.jsonl"), why: Why::Left },
+                File { spans: 5, path: Path::new("c.jsonl"), why: Why::Refused },
+            ],
             merged_calls: 98_000,
             merged_spans: 2,
             rejected: 1,
@@ -201,7 +243,8 @@ mod tests {
         assert_eq!(
             counts.to_string(),
             "renacer: 1,000,000 calls by 3 processes with 8 threads in 3 min 20 s: \
-             900,000 spans delivered to grpc://c:4317, 1,000 spans in \"a b\\n.jsonl\"; \
+             900,000 spans delivered to grpc://c:4317 (2,000 of them late), \
+             1,000 spans to be sent later in \"a b\\n.jsonl\", 5 spans refused by the collector in c.jsonl; \
              98,000 calls merged into 2 spans; LOST: 1 span refused by the collector, 12 events dropped, 1 text"
         );
     }

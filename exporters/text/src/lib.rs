@@ -7,6 +7,6 @@ mod histogram;
 mod lines;
 mod summary;
 
-pub use closing::{Counts, Loss};
+pub use closing::{Counts, File, Loss, Why};
 pub use lines::{Ids, Lines, Options, Timestamps};
 pub use summary::Summary;

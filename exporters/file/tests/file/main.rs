@@ -2,4 +2,5 @@
 
 mod reader;
 mod spans;
+mod spill;
 mod writer;

@@ -76,7 +76,7 @@ impl Sender {
         let mut connection = lock(&self.connection);
         let (runtime, client) = &mut *connection;
         let end = Instant::now() + self.config.batch_timeout.min(self.state.left());
-        let bytes = client.pack(body);
+        let bytes = client.pack(&body.into());
         let mut attempt = || {
             let left = end.saturating_duration_since(Instant::now());
             runtime.block_on(client.send(bytes.clone(), self.config.timeout.min(left)))

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use http_body_util::LengthLimitError;
 use hyper::HeaderMap;
 use hyper::StatusCode;
 use hyper::http::response::Parts;
@@ -56,12 +57,13 @@ pub(crate) fn interpret(parts: &Parts, trailers: Option<&HeaderMap>, body: &[u8]
     }
 }
 
-/// The meaning of an answer that broke off or was too long: its status counts.
-pub(super) fn unreadable(parts: &Parts, protocol: Protocol, error: &dyn std::error::Error) -> Answer {
+/// The meaning of an answer that broke off or was too long. What broke off may say anything; one that is too long has a
+/// status that counts.
+pub(super) fn unreadable(parts: &Parts, protocol: Protocol, error: &(dyn std::error::Error + 'static)) -> Answer {
     let message = format!("the answer (HTTP status {}) cannot be read: {error}", parts.status);
     match parts.status.is_success() {
-        // For gRPC the outcome would have come last: it is not known.
-        true if protocol == Protocol::Grpc => Answer::Retry { message, after: None },
+        // For gRPC the outcome would have come last.
+        true if protocol == Protocol::Grpc || !error.is::<LengthLimitError>() => Answer::Retry { message, after: None },
         true => Answer::Delivered { rejected: 0, message: Some(message) },
         false => interpret(parts, None, &[], protocol),
     }

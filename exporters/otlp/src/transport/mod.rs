@@ -43,11 +43,11 @@ impl Target {
     }
 
     /// What is sent for an encoded request: compressed, and for gRPC with its prefix.
-    fn pack(&self, body: Vec<u8>) -> Bytes {
+    fn pack(&self, body: &Bytes) -> Bytes {
         let compression = self.config.compression;
         let body = compress(body, compression);
         if self.config.protocol != Protocol::Grpc {
-            return body.into();
+            return body;
         }
         let mut framed = Vec::with_capacity(body.len() + 5);
         framed.push(u8::from(compression != Compression::None));
@@ -99,17 +99,17 @@ impl Target {
     }
 }
 
-fn compress(body: Vec<u8>, compression: Compression) -> Vec<u8> {
+fn compress(body: &Bytes, compression: Compression) -> Bytes {
     match compression {
-        Compression::None => body,
+        Compression::None => body.clone(),
         Compression::Gzip => {
             let mut encoder =
                 flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::fast());
             // Writing into memory does not fail.
-            let _ = encoder.write_all(&body);
-            encoder.finish().unwrap_or_default()
+            let _ = encoder.write_all(body);
+            encoder.finish().unwrap_or_default().into()
         }
-        Compression::Zstd => zstd::bulk::compress(&body, 1).unwrap_or_default(),
+        Compression::Zstd => zstd::bulk::compress(body, 1).unwrap_or_default().into(),
     }
 }
 
@@ -127,7 +127,7 @@ impl Client {
     }
 
     /// What is sent for an encoded request.
-    pub(crate) fn pack(&self, body: Vec<u8>) -> Bytes {
+    pub(crate) fn pack(&self, body: &Bytes) -> Bytes {
         self.target.pack(body)
     }
 

@@ -39,6 +39,8 @@ pub enum Answer {
     Partial(u64, &'static str),
     /// Never answers.
     Hang,
+    /// Takes it, begins to say so, and closes the connection.
+    BreakOff,
     /// Answers that it is too large if it holds more spans than this, and else takes it.
     AtMost(usize),
 }
@@ -199,7 +201,7 @@ async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<
         state.received.push(received);
         let action = state.script.pop_front().or_else(|| state.then.clone()).unwrap();
         let taken = match action {
-            Answer::Accept => true,
+            Answer::Accept | Answer::BreakOff => true,
             Answer::AtMost(most) => ids.len() <= most,
             _ => false,
         };
@@ -231,6 +233,12 @@ async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<
                 ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec()
             };
             success(grpc, json, body)
+        }
+        Answer::BreakOff => {
+            let mut response = success(grpc, json, accepted);
+            response.body_mut().trailers = None;
+            response.body_mut().breaks = true;
+            response
         }
         Answer::Hang => {
             tokio::time::sleep(Duration::from_secs(600)).await;
@@ -265,7 +273,7 @@ fn http_error(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) 
     for (name, value) in headers {
         response = response.header(name, value);
     }
-    response.body(Reply { data: Some(body.into()), trailers: None }).unwrap()
+    response.body(Reply { data: Some(body.into()), ..Reply::default() }).unwrap()
 }
 
 fn grpc_error(code: u32, message: &str, headers: Vec<(&'static str, String)>) -> Response<Reply> {
@@ -284,14 +292,19 @@ fn grpc_error(code: u32, message: &str, headers: Vec<(&'static str, String)>) ->
 struct Reply {
     data: Option<Bytes>,
     trailers: Option<HeaderMap>,
+    /// Ends with an error, so that the connection is closed in the middle.
+    breaks: bool,
 }
 
 impl Body for Reply {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = self.data.take().map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers));
+        if frame.is_none() && self.breaks {
+            return Poll::Ready(Some(Err(std::io::ErrorKind::BrokenPipe.into())));
+        }
         Poll::Ready(frame.map(Ok))
     }
 }
@@ -333,7 +346,10 @@ pub fn ids(batches: &[Vec<Span>]) -> Vec<u64> {
 pub fn config(endpoint: &str, protocol: &str) -> Config {
     let overrides =
         Overrides { endpoint: Some(endpoint.into()), protocol: Some(protocol.into()), ..Overrides::default() };
-    Config::from_environment(&|_| None, &overrides).unwrap().0.unwrap()
+    let mut config = Config::from_environment(&|_| None, &overrides).unwrap().0.unwrap();
+    // The machine may be busy with other tests.
+    config.patience = Duration::from_secs(30);
+    config
 }
 
 /// The numbers from 0 that these ids should be.
