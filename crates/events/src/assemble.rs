@@ -165,13 +165,12 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         }
         self.forget_thread(tid, at);
         let (parent_pid, creator) = match started.origin {
-            Origin::Forked { pid, tid, .. } => (Some(pid), self.threads.get(&tid)),
+            Origin::Forked { pid, tid, .. } => (Some(pid), self.threads.get_mut(&tid)),
             Origin::Attached => (started.parent_pid, None),
             Origin::Launched => (None, None),
         };
-        let creating = creator.and_then(|creator| creator.call.as_ref());
-        let link = creating.map(|call| call.id);
-        let creator = creating.and_then(|call| call.caller.stack.clone());
+        let (link, creator) = creator.and_then(|creator| creator.call.as_mut()).map(OpenCall::link).unzip();
+        let creator = creator.flatten();
         let parent = [parent_pid, started.parent_pid.filter(|_| started.origin != Origin::Launched)]
             .into_iter()
             .flatten()
@@ -212,9 +211,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             self.totals.unknown_events += 1;
             return;
         };
-        let creating = creator.and_then(|tid| self.threads.get(&tid)?.call.as_ref());
-        let link = creating.map(|call| call.id);
-        let creator = creating.and_then(|call| call.caller.stack.clone());
+        let creating = creator.and_then(|tid| self.threads.get_mut(&tid)?.call.as_mut());
+        let (link, creator) = creating.map(OpenCall::link).unzip();
+        let creator = creator.flatten();
         if !process.threaded {
             process.threaded = true;
             // From here on, the thread that was alone has a span as well.
@@ -252,7 +251,8 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let link = interrupted.filter(|_| is_restart(&entry));
         let parent = thread.span.as_ref().map_or(process.image.open.id, |span| span.open.id);
         let caller = Caller { stack: entry.stack.take(), creator: thread.creator.clone() };
-        thread.call = Some(OpenCall { id: self.ids.next(), parent, link, tid, start: at, entry, caller });
+        let id = self.ids.next();
+        thread.call = Some(OpenCall { id, parent, link, is_linked: false, tid, start: at, entry, caller });
     }
 
     fn returned(&mut self, tid: Tid, at: u64, returned: &Return) {
@@ -286,6 +286,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             caller: open.caller,
         };
         if result == Some(RESTART_BLOCK) {
+            // Whatever goes on with it will link to it.
             thread.interrupted = Some(open.id);
         }
         self.sink.call(&call, &thread.name);
@@ -298,7 +299,8 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
                 None => image.open.cover(start, end),
             }
             let resource = image.resource.clone();
-            Place { id: open.id, parent: open.parent, link: open.link, unfinished, resource }
+            let is_linked = open.is_linked || result == Some(RESTART_BLOCK);
+            Place { id: open.id, parent: open.parent, link: open.link, is_linked, unfinished, resource }
         };
         match replaced {
             None => {
@@ -371,7 +373,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let former_name = std::mem::replace(&mut thread.name, name);
         thread.creator = None;
         process.tids = vec![pid];
-        let call = thread.call.as_ref().map(|call| call.id);
+        let call = thread.call.as_mut().map(|call| call.link().0);
         let first = std::mem::take(&mut process.awaits_exec) && !std::mem::take(&mut process.threaded);
         // The program that was launched begins with its exec: what ran before has no span of its own.
         let open = match first {

@@ -17,6 +17,8 @@ pub(super) struct Place {
     pub(super) id: SpanId,
     pub(super) parent: SpanId,
     pub(super) link: Option<SpanId>,
+    /// Others link to it, or may.
+    pub(super) is_linked: bool,
     pub(super) unfinished: bool,
     pub(super) resource: Arc<Resource>,
 }
@@ -43,7 +45,7 @@ impl CallSpans {
             tid: call.tid,
             bytes: decoded.bytes,
             errno: call.result.map_or(0, |result| if (-4095..0).contains(&result) { result as i32 } else { 0 }),
-            is_event: call.result.is_none() || is_event(&decoded.name),
+            is_event: place.is_linked || call.result.is_none() || is_event(&decoded.name),
         };
         let name = match self.target.then(|| target(decoded.file_path.as_deref(), decoded.peer.as_ref())).flatten() {
             Some(target) => self.limit(format_compact!("{} {target}", decoded.name)),

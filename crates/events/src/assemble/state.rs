@@ -35,6 +35,8 @@ pub(super) struct OpenCall {
     pub(super) id: SpanId,
     pub(super) parent: SpanId,
     pub(super) link: Option<SpanId>,
+    /// Another span links to it.
+    pub(super) is_linked: bool,
     pub(super) tid: Tid,
     pub(super) start: u64,
     pub(super) entry: Entry,
@@ -44,6 +46,14 @@ pub(super) struct OpenCall {
 pub(super) struct Replaced {
     pub(super) image: ImageSpan,
     pub(super) thread: Option<(ThreadSpan, Text)>,
+}
+
+impl OpenCall {
+    /// Its id, for the span of what it creates to link to, and its stack.
+    pub(super) fn link(&mut self) -> (SpanId, Option<Arc<Stack>>) {
+        self.is_linked = true;
+        (self.id, self.caller.stack.clone())
+    }
 }
 
 impl Thread {

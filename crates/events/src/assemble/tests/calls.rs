@@ -96,6 +96,10 @@ fn restart_syscall_links_to_the_call_that_it_goes_on_with() {
     assert_eq!(links, [Some(done.named("read")[0].span_id), Some(calls[0].span_id), None, None]);
     assert!(done.span("getpid").links.is_empty());
     assert_eq!(done.named("read")[0].status, Status::Unset);
+    // Merged with others, it would be gone.
+    let stays = |span: &&crate::Span| span.call.is_some_and(|facts| facts.is_event);
+    assert_eq!(done.named("read").iter().map(stays).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(calls.iter().map(stays).collect::<Vec<_>>(), [true, false, false, false]);
 }
 
 #[test]
