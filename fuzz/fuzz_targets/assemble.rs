@@ -1,16 +1,19 @@
-//! Events in any order: whatever the assembler makes of them is a whole tree of sound spans, and its totals are exact.
+//! Events in any order: whatever the assembler makes of them is a whole tree of sound spans, and its totals are exact; so is
+//! what the merger makes of that.
 //!
 //! An input: how the run is, then the events, of six bytes or more each.
 
 #![no_main]
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use renacer_events::{
-    Abi, Argument, Assembler, Attribute, Call, Clock, Decode, Decoded, DescriptorTarget, Entry, Errno, Event,
-    EventKind, ExitStatus, Image, Memory, OpenDescriptor, Options, Origin, Peer, Pid, ProcessStarted, RawCall,
-    ResourceOptions, Return, Signal, Sink, Span, SpanContext, SpanId, SpanKind, Status, Tid, TraceId, Value,
+    Abi, Argument, Assembler, Attribute, Call, Clock, Decode, Decoded, DescriptorTarget, Detail, Entry, Errno, Event,
+    EventKind, ExitStatus, Image, Memory, MergeCounts, MergeOptions, Merger, Missed, OpenDescriptor, Options, Origin,
+    Peer, Pid, ProcessStarted, RawCall, ResourceOptions, Return, Signal, Sink, Span, SpanContext, SpanId, SpanKind,
+    Status, Tid, TraceId, Value,
 };
 use renacer_fuzz::Input;
 
@@ -47,6 +50,10 @@ impl Decode for Decoder {
     }
 
     fn image_replaced(&mut self, pid: Pid) {
+        assert!(self.processes.contains(&pid), "it lives");
+    }
+
+    fn missed(&mut self, pid: Pid, _missed: &Missed) {
         assert!(self.processes.contains(&pid), "it lives");
     }
 
@@ -161,9 +168,10 @@ fn kind(input: &mut Input<'_>) -> EventKind {
                 info: Vec::new(),
             })
         }
-        20 => match input.flag() {
-            true => EventKind::GroupStopped { signal: 19 },
-            false => EventKind::Renamed(name(input)),
+        20 => match input.below(3) {
+            0 => EventKind::GroupStopped { signal: 19 },
+            1 => EventKind::Renamed(name(input)),
+            _ => EventKind::Missed(Box::new(Missed { calls: input.byte().into(), ..Missed::default() })),
         },
         21 => EventKind::ThreadExited(status(input)),
         22 => EventKind::ProcessExited(status(input)),
@@ -212,6 +220,27 @@ fn check(spans: &[Span], caller: Option<SpanId>) {
     }
 }
 
+/// Merges like calls: none may be missing in the counts, and what others name must stay.
+fn merge(options: MergeOptions, spans: Vec<Span>, calls: u64, caller: Option<SpanId>) {
+    let mut merger = Merger::new(options);
+    let mut merged = Vec::new();
+    let kept = spans.iter().filter(|span| span.kind != SpanKind::Call).count();
+    for span in spans {
+        merger.push(span, &mut merged);
+    }
+    merger.close_all(&mut merged);
+    check(&merged, caller);
+    assert_eq!(merged.iter().filter(|span| span.kind != SpanKind::Call).count(), kept);
+    let stands_for = |span: &Span| match span.attributes.iter().find(|attribute| attribute.key == "syscall.count") {
+        Some(Attribute { value: Value::Int(count), .. }) => *count as u64,
+        _ => 1,
+    };
+    let counts: Vec<u64> = merged.iter().filter(|span| span.kind == SpanKind::Call).map(stands_for).collect();
+    assert_eq!(counts.iter().sum::<u64>(), calls);
+    let several: Vec<u64> = counts.into_iter().filter(|&count| count > 1).collect();
+    assert_eq!(merger.counts(), MergeCounts { calls: several.iter().sum(), spans: several.len() as u64 });
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input(bytes);
     let parent = input.flag().then(|| SpanContext {
@@ -232,6 +261,12 @@ fuzz_target!(|bytes: &[u8]| {
         span_names_target: input.flag(),
         resource: ResourceOptions::default(),
     };
+    let merging = MergeOptions {
+        detail: input.choose(&[Detail::Auto, Detail::Summary, Detail::Full]),
+        max_spans: input.byte().into(),
+        slow: Duration::from_nanos(input.byte().into()),
+        root: ROOT,
+    };
     let mut assembler = Assembler::new(options, Decoder::default(), Made::default());
     let mut now = 1000_u64;
     while !input.is_empty() {
@@ -251,6 +286,7 @@ fuzz_target!(|bytes: &[u8]| {
         let dropped: u64 = made.spans.iter().map(|span| u64::from(span.dropped_events)).sum();
         let kept: u64 = made.spans.iter().map(|span| span.events.len() as u64).sum();
         assert_eq!((totals.signals, totals.signals_dropped), (kept + dropped, dropped));
+        merge(merging, made.spans, totals.calls, caller);
     } else {
         assert_eq!(made.spans.len(), 0);
         assert!(totals.spans_not_sampled >= totals.calls);

@@ -7,8 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use renacer_events::{
-    Abi, Decode, Decoded, DescriptorTarget, Entry, ExitStatus, Image, Memory, OpenDescriptor, Origin, Peer, Pid,
-    ProcessStarted, RawCall, ReadMemory, Return, Signal,
+    Abi, Decode, Decoded, DescriptorTarget, Entry, ExitStatus, Image, Memory, Missed, OpenDescriptor, Origin, Peer,
+    Pid, ProcessStarted, RawCall, ReadMemory, Return, Signal,
 };
 use renacer_fuzz::Input;
 use renacer_ptrace::capture::{self, Options};
@@ -24,6 +24,7 @@ enum Step {
     Fork { parent: Pid, child: Pid, shares: bool },
     Exec(Pid),
     Exit(Pid),
+    Missed(Pid),
     Signal { number: i32, at: u16, length: u8 },
 }
 
@@ -53,6 +54,7 @@ fn step(input: &mut Input<'_>) -> Step {
         },
         12 => Step::Fork { parent: pid, child: Pid::from(input.below(3)), shares: input.flag() },
         13 => Step::Exec(pid),
+        14 if input.flag() => Step::Missed(pid),
         14 => Step::Exit(pid),
         _ => Step::Signal { number: input.byte().into(), at: input.short(), length: input.byte() },
     }
@@ -160,6 +162,10 @@ fuzz_target!(|bytes: &[u8]| {
                 Origin::Forked { pid: parent, tid: parent, shares_descriptors: shares },
             )),
             Step::Exec(pid) => decoder.image_replaced(pid),
+            Step::Missed(pid) => {
+                let descriptors = started(pid, Origin::Attached).descriptors;
+                decoder.missed(pid, &Missed { calls: 1, descriptors, working_directory: None });
+            }
             Step::Exit(pid) => decoder.process_exited(pid, ExitStatus::Unknown),
             Step::Signal { number, at, length } => {
                 let info = bytes.get(usize::from(at)..).unwrap_or_default();
