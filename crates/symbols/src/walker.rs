@@ -128,28 +128,30 @@ impl Walker {
             known: &mut self.known,
         };
         let mut kind = FrameKind::Return;
-        loop {
+        let end = loop {
             // What follows a call may be no part of the function that called.
             let looked_up = if kind == FrameKind::Exact { state.pc } else { state.pc.wrapping_sub(1) };
-            let Some(located) = find(&mut code, looked_up, &mut window) else { return StackEnd::Unknown };
+            let Some(located) = find(&mut code, looked_up, &mut window) else { break StackEnd::Unknown };
             if self.frames.len() >= self.options.most_frames {
-                return StackEnd::TooDeep;
+                break StackEnd::TooDeep;
             }
             let key = (located.image, looked_up.wrapping_sub(located.bias));
-            if !self.rules.contains_key(&key) {
-                let mut rule = first_rule(&mut code, located, &state, kind, &mut window, &mut self.context);
-                if let Rule::Called(None) = rule {
-                    self.failed_searches += 1;
+            let rule = match self.rules.get_mut(&key) {
+                Some(rule) => rule,
+                None => {
+                    let mut rule = first_rule(&mut code, located, &state, kind, &mut window, &mut self.context);
+                    if let Rule::Called(None) = rule {
+                        self.failed_searches += 1;
+                        if self.failed_searches > MOST_SEARCHES {
+                            rule = Rule::Unknown;
+                        }
+                    }
+                    if self.rules.len() >= MOST_RULES {
+                        self.rules.clear();
+                    }
+                    self.rules.entry(key).insert_entry(rule).into_mut()
                 }
-                if self.failed_searches > MOST_SEARCHES && matches!(rule, Rule::Called(None)) {
-                    rule = Rule::Unknown;
-                }
-                if self.rules.len() >= MOST_RULES {
-                    self.rules.clear();
-                }
-                self.rules.insert(key, rule);
-            }
-            let Some(rule) = self.rules.get_mut(&key) else { return StackEnd::Unknown };
+            };
             // The address of a trampoline is its beginning: no call comes before it.
             let shown = if rule.is_signal_frame() { FrameKind::Exact } else { kind };
             let image = code.images.get(located.image);
@@ -171,10 +173,12 @@ impl Walker {
             kind = match step {
                 Step::Caller => FrameKind::Return,
                 Step::Interrupted => FrameKind::Exact,
-                Step::End => return StackEnd::Complete,
-                Step::Lost => return StackEnd::Unknown,
+                Step::End => break StackEnd::Complete,
+                Step::Lost => break StackEnd::Unknown,
             };
-        }
+        };
+        window.learn(state.stack());
+        end
     }
 }
 
@@ -217,6 +221,9 @@ fn first_rule(
     let image = code.images.get(located.image);
     if image.is_entry(looked_up) {
         return Rule::End;
+    }
+    if image.keeps_frame_pointer(looked_up) {
+        return Rule::FramePointer;
     }
     let has_function = image.function(looked_up).is_some();
     let has_no_rules = image.has_no_rules(machine);
@@ -303,7 +310,7 @@ fn frame_pointer(code: &mut Code, state: &mut State, window: &mut Window) -> Ste
     if back == 0 {
         return Step::End;
     }
-    if !code.is_return(back, window) {
+    if find(code, back.wrapping_sub(1), window).is_none() || !code.is_return(back, window) {
         return Step::Lost;
     }
     state.set(frame, Some(saved));

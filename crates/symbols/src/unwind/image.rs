@@ -1,5 +1,6 @@
 //! What the walker keeps of one module: its file, where its code is, and what leads from frame to frame in it.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use renacer_events::{Machine, ModuleId};
 use super::cfi::{Cfi, Context};
 use super::golang::Table;
 use super::rule::Rule;
+use super::v8;
 use crate::object_file::ObjectFile;
 use crate::python::Runtime;
 
@@ -34,6 +36,7 @@ pub(crate) struct Image {
     entry: Option<u64>,
     cfi: Lazy<Cfi>,
     go: Lazy<Table>,
+    v8: Lazy<Range<u64>>,
     functions: Option<Vec<(u64, u64)>>,
 }
 
@@ -73,8 +76,8 @@ impl Image {
         });
         let segments = segments.unwrap_or_default();
         let entry = file.as_ref().and_then(|file| Some(file.elf().ok()?.entry())).filter(|entry| *entry != 0);
-        let (cfi, go) = (Lazy::Unknown, Lazy::Unknown);
-        Image { module, file, is_generated, python, segments, entry, cfi, go, functions: None }
+        let (cfi, go, v8) = (Lazy::Unknown, Lazy::Unknown, Lazy::Unknown);
+        Image { module, file, is_generated, python, segments, entry, cfi, go, v8, functions: None }
     }
 
     /// The rule that the file itself has for an address; none where it has none. Reading a hostile file may find a
@@ -104,6 +107,12 @@ impl Image {
     /// Whether an address is in the few instructions with which the kernel starts a program or its loader.
     pub fn is_entry(&self, address: u64) -> bool {
         self.entry.and_then(|entry| address.checked_sub(entry)).is_some_and(|within| within < ENTRY_SIZE)
+    }
+
+    /// Whether the function that has this address, and no rules, keeps a frame pointer.
+    pub fn keeps_frame_pointer(&mut self, address: u64) -> bool {
+        let Some(file) = &self.file else { return false };
+        self.v8.get(|| v8::builtins(file)).is_some_and(|builtins| builtins.contains(&address))
     }
 
     /// Whether frame pointers are all that there can be.

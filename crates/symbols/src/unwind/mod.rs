@@ -9,4 +9,5 @@ pub(crate) mod image;
 pub(crate) mod rule;
 pub(crate) mod signal_frame;
 pub(crate) mod state;
+pub(crate) mod v8;
 pub(crate) mod window;
