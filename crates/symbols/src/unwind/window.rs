@@ -2,8 +2,11 @@
 
 use renacer_events::ReadMemory;
 
-/// What is read at first. One read of a page costs little more than one of a word.
+/// What is read at first of a stack of which nothing is known.
 const FIRST: usize = 4096;
+/// The least and the most that is read at first: what other stacks have needed lately.
+const LEAST: usize = 512;
+const MOST_AT_FIRST: usize = 16 << 10;
 /// A piece that is read beyond the last one, at most this far from it.
 const MOST_GROWTH: usize = 64 << 10;
 /// What one piece may hold in all.
@@ -24,6 +27,8 @@ struct Piece {
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     pieces: [Piece; 2],
+    /// What stacks have needed lately, in bytes.
+    usual: Option<usize>,
 }
 
 /// A thread's memory after a walk: what has been read of it is not read again.
@@ -90,10 +95,10 @@ impl Piece {
         self.length += read.min(wanted);
     }
 
-    fn start(&mut self, memory: &mut dyn ReadMemory, base: u64) {
+    fn start(&mut self, memory: &mut dyn ReadMemory, base: u64, size: usize) {
         self.base = base;
         self.length = 0;
-        self.grow(memory, FIRST);
+        self.grow(memory, size);
     }
 
     /// How far behind the end of the piece an address is.
@@ -110,7 +115,8 @@ impl<'a> Window<'a> {
     pub fn new(memory: &'a mut dyn ReadMemory, buffers: &'a mut Buffers, stack: u64, word: u64) -> Self {
         buffers.pieces[1].length = 0;
         buffers.pieces[1].ended = true;
-        buffers.pieces[0].start(memory, stack);
+        let size = buffers.usual.unwrap_or(FIRST);
+        buffers.pieces[0].start(memory, stack, size);
         Window { memory, buffers, word: word as usize }
     }
 
@@ -140,7 +146,7 @@ impl<'a> Window<'a> {
         }
         // Another stack, most often that on which a signal's handler does not run: frames go on from there.
         self.buffers.pieces.swap(0, 1);
-        self.buffers.pieces[0].start(memory, address);
+        self.buffers.pieces[0].start(memory, address, FIRST);
         self.buffers.pieces[0].get(address, word)
     }
 
@@ -149,6 +155,17 @@ impl<'a> Window<'a> {
         let mut bytes = [0; 8];
         let word = self.word.min(8);
         (self.bytes(address, &mut bytes[..word]) == word).then(|| u64::from_le_bytes(bytes))
+    }
+
+    /// Takes note of where the walk has come to, so that the next one reads as much at once: each further read costs as
+    /// much as some thousand bytes, and each page of a read some hundred.
+    pub fn learn(&mut self, stack: u64) {
+        let needed =
+            usize::try_from(stack.wrapping_sub(self.buffers.pieces[0].base)).unwrap_or(FIRST).min(MOST_AT_FIRST);
+        let usual = self.buffers.usual.unwrap_or(FIRST);
+        // Quickly up, slowly down.
+        let next = needed.saturating_add(64).max(usual - usual / 16);
+        self.buffers.usual = Some(next.clamp(LEAST, MOST_AT_FIRST));
     }
 
     /// Reads bytes that are no part of a stack; how many could be read.
