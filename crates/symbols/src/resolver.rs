@@ -101,7 +101,8 @@ impl Resolver {
     fn source(&self, symbolizer: &mut Symbolizer, stack: &Stack) -> Source {
         let named: Vec<_> = stack.frames.iter().map(|&frame| symbolizer.frame(frame)).collect();
         let functions = || named.iter().flat_map(|named| named.iter());
-        let best = pick(functions);
+        let is_known = |named: &&Named| named.function.as_deref() != Some(UNKNOWN_JAVASCRIPT);
+        let best = pick(|| functions().take_while(is_known));
         let mut attributes = best.map(attributes).unwrap_or_default();
         let mut lines = Vec::new();
         if let Some(most) = self.options.stacktrace {
@@ -133,6 +134,9 @@ impl Handle {
         self.0.join().unwrap_or_default()
     }
 }
+
+/// V8's interpreter. What it runs is not known, so whatever lies beyond is not what the call was made in.
+const UNKNOWN_JAVASCRIPT: &str = "Builtins_InterpreterEntryTrampoline";
 
 /// The function to name: the innermost of the user's with a line, else of the user's, else of a package, else of all.
 fn pick<'a, I: Iterator<Item = &'a Named>>(functions: impl Fn() -> I) -> Option<&'a Named> {

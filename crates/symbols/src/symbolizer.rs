@@ -163,7 +163,8 @@ impl Symbolizer {
                 (vec![named], true)
             }
             &Code::Generated { pid, own_pid } => {
-                let found = self.perf_maps.lookup(pid, own_pid, module.root.as_ref(), frame.address);
+                let address = frame.address.wrapping_sub(u64::from(frame.kind == FrameKind::Return));
+                let found = self.perf_maps.lookup(pid, own_pid, module.root.as_ref(), address);
                 // The map may not be complete yet.
                 let Some(found) = found else { return (Vec::new(), false) };
                 let named = Named {
