@@ -72,7 +72,7 @@ impl Marked {
             Language::Go => answer == self.function || same_but_for_type_arguments(answer, &self.function),
             Language::Cpp => without_arguments(answer) == self.function,
             Language::Rust => {
-                let name = without_arguments(answer);
+                let name = closures_without_numbers(&without_arguments(answer));
                 name == self.function || is_method_without_type(&name, &self.function)
             }
             Language::Python => answer == self.function || answer.ends_with(&format!(".{}", self.function)),
@@ -115,6 +115,12 @@ fn without_arguments(name: &str) -> String {
         before = character;
     }
     text.replace("::::", "::").trim_end_matches("::").to_owned()
+}
+
+/// `{closure#1}`, as it is called in the newer of Rust's two schemes of symbols, as `{{closure}}`, which is in the older.
+fn closures_without_numbers(name: &str) -> String {
+    let parts = name.split("::").map(|part| if part.starts_with("{closure#") { "{{closure}}" } else { part });
+    parts.collect::<Vec<_>>().join("::")
 }
 
 /// Where the bracket that is open at the start is closed.

@@ -248,7 +248,7 @@ pub fn of_cpp() -> Vec<Row> {
         cpp("g++ dwz", "g++", "-O1 -g").then(&["dwz"], "dwz -L none -l none program"),
         cpp("clang++ -O0", "clang++", "-O0 -g"),
         cpp("clang++ -O2", "clang++", "-O2 -g"),
-        cpp("clang++ line tables only", "clang++", "-O2 -gline-tables-only"),
+        cpp("clang++ line tables only", "clang++", "-O2 -gline-tables-only").expecting(Expected::Lines),
         cpp("clang++ thin LTO", "clang++", "-O2 -g -flto=thin -fuse-ld=lld").then(&["ld.lld"], ""),
     ]
 }
@@ -259,7 +259,7 @@ pub fn of_rust() -> Vec<Row> {
         rust("rustc debug", "-g"),
         rust("rustc release, debug=1", "-O -C debuginfo=1"),
         rust("rustc release, debug=2", "-C opt-level=3 -g"),
-        rust("rustc -Os, line tables only", "-C opt-level=s -C debuginfo=line-tables-only"),
+        rust("rustc -Os, line tables only", "-C opt-level=s -C debuginfo=line-tables-only").expecting(Expected::Lines),
         rust("rustc fat LTO", "-O -C debuginfo=1 -C lto=fat -C codegen-units=1"),
         rust("rustc thin LTO", "-O -g -C lto=thin"),
         rust("rustc split, packed", "-O -g -C split-debuginfo=packed"),
