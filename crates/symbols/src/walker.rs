@@ -14,7 +14,7 @@ use renacer_events::{
 use crate::first_sight::{Images, Own};
 use crate::maps::Maps;
 use crate::modules::Modules;
-use crate::python::{Native, Python, Stopped};
+use crate::python::{Native, Python, Stopped, Wanted};
 use crate::unwind::called::{Code, Known, Located};
 use crate::unwind::cfi::Context;
 use crate::unwind::rule::{Called, Rule, Step, go_on};
@@ -36,11 +36,13 @@ const MOST_SEARCHES: u32 = 10_000;
 pub struct Options {
     /// The most frames of a stack.
     pub most_frames: usize,
+    /// Which frames of Python are read.
+    pub python: Wanted,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { most_frames: 256 }
+        Options { most_frames: 256, python: Wanted::All }
     }
 }
 
@@ -78,7 +80,7 @@ impl Walker {
         Walker {
             options,
             processes: FastMap::default(),
-            python: Python::new(Arc::clone(&modules)),
+            python: Python::new(Arc::clone(&modules), options.python),
             images: Images::new(modules),
             known: Known::default(),
             rules: FastMap::default(),

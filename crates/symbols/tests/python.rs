@@ -13,7 +13,7 @@ use std::sync::Arc;
 use renacer_events::{Frame, FrameKind, ModuleId, Pid, ReadMemory, StackEnd};
 use renacer_symbols::modules::{Code, Module, Modules};
 use renacer_symbols::object_file::ObjectFile;
-use renacer_symbols::python::{Native, Python, Runtime, Stopped};
+use renacer_symbols::python::{Native, Python, Runtime, Stopped, Wanted};
 
 /// Memory of a child, with a count of reads.
 struct Memory {
@@ -138,7 +138,7 @@ fn frames_are_those_that_python_tells() {
             let pid = Pid::try_from(child.id()).unwrap();
             let traced = traced.get_or_insert_with(|| {
                 let mapped = mapped(pid, &modules).expect("an interpreter that is known");
-                Traced { python: Python::new(Arc::clone(&modules)), modules: Arc::clone(&modules), mapped }
+                Traced { python: Python::new(Arc::clone(&modules), Wanted::All), modules: Arc::clone(&modules), mapped }
             });
             let fields: Vec<_> = line.split('\t').collect();
             let told = fields[2..].chunks(3).map(|place| {
@@ -196,7 +196,7 @@ fn damaged_memory_is_survived() {
                     let memory = Memory { file: File::open(format!("/proc/{pid}/mem")).unwrap(), reads: 0 };
                     let state = round << 32 | stops;
                     let mut memory = Damaged { memory, state, damage: 10 << (round % 12) };
-                    let mut python = Python::new(Arc::clone(&modules));
+                    let mut python = Python::new(Arc::clone(&modules), Wanted::All);
                     for _ in 0..3 {
                         let mut frames = vec![Frame { module: *module, kind: FrameKind::Return, address: 1 }];
                         let mut end = StackEnd::Unknown;

@@ -9,6 +9,7 @@ use super::layout::Layout;
 use super::line_table::LineTable;
 use super::reading::{fill, number, word};
 use super::text;
+use crate::user_code::{self, Owner, Rules};
 
 /// Code objects that are remembered of one process.
 const MOST_REMEMBERED: usize = 1 << 16;
@@ -22,6 +23,8 @@ pub(super) struct Code {
     pub function: Arc<str>,
     /// Its file, as it was told to the compiler.
     pub file: Arc<str>,
+    /// It is the user's own, as far as paths tell.
+    pub is_user_code: bool,
     lines: LineTable,
     /// Numbers of this code object's lines in the table of interpreted frames.
     pub numbers: Vec<(u32, u32)>,
@@ -118,7 +121,9 @@ impl Code {
         let function = text::read(layout, stamp.qualified_name, memory)?;
         let table = bytes_object(layout, stamp.line_table, memory)?;
         let lines = LineTable::decode(&table, stamp.first_line)?;
-        Some(Code { stamp, function: function.into(), file: file.into(), lines, numbers: Vec::new() })
+        let is_user_code = user_code::of_interpreted(&Rules::default(), &file) == Owner::User;
+        let (function, file) = (function.into(), file.into());
+        Some(Code { stamp, function, file, is_user_code, lines, numbers: Vec::new() })
     }
 }
 

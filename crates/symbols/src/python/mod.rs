@@ -31,10 +31,21 @@ use crate::modules::Modules;
 /// Threads of one process that are remembered.
 const MOST_THREADS: usize = 4096;
 
+/// Which of a thread's Python frames are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// All. Each costs a read of the process's memory.
+    #[default]
+    All,
+    /// Those up to the innermost one that is in the user's own code by its path and has a line.
+    UserCode,
+}
+
 /// Reads Python frames of all processes.
 #[derive(Debug)]
 pub struct Python {
     modules: Arc<Modules>,
+    wanted: Wanted,
     processes: HashMap<Pid, Process>,
     /// Of each interpreter's file.
     tables: HashMap<ModuleId, Table>,
@@ -106,9 +117,10 @@ struct Thread {
 
 impl Python {
     /// None read yet. Interpreters' tables of frames are added to `modules`.
-    pub fn new(modules: Arc<Modules>) -> Self {
+    pub fn new(modules: Arc<Modules>, wanted: Wanted) -> Self {
         Python {
             modules,
+            wanted,
             processes: HashMap::new(),
             tables: HashMap::new(),
             runs: Vec::new(),
@@ -152,6 +164,7 @@ impl Python {
             .entry(stopped.tid)
             .or_insert_with(|| Thread { identity: identity(stopped), states: States::default() });
         let state = stopped.bias.wrapping_add(stopped.runtime.state);
+        let mut is_enough = false;
         let mut is_fresh = again || thread.states.states.is_empty();
         if is_fresh {
             thread.states = States::find(layout, state, thread.identity, memory);
@@ -163,13 +176,15 @@ impl Python {
                 Some(innermost) => {
                     let mut reader = Reader {
                         stopped,
+                        wanted: self.wanted,
+                        is_enough: false,
                         modules: &self.modules,
                         tables: &mut self.tables,
                         codes: &mut process.codes,
                         runs: &mut self.runs,
                         found: &mut self.found,
                     };
-                    reader.read(innermost, memory, native);
+                    is_enough |= reader.read(innermost, memory, native);
                 }
                 None if is_fresh => {}
                 None => {
@@ -185,7 +200,12 @@ impl Python {
         if thread.states.states.len() > 1 {
             self.runs.sort_by_key(|run| run.entry);
         }
-        let mut frames = native.frames.iter().enumerate();
+        // Where enough has been read, what lies beyond is of no interest.
+        let beyond = match self.runs.last() {
+            Some(Run { place: Place::At(place), .. }) if is_enough => place + 1,
+            _ => native.frames.len(),
+        };
+        let mut frames = native.frames.iter().take(beyond).enumerate();
         frames.all(|(place, frame)| {
             !is_evaluator(stopped, frame) || self.runs.iter().any(|run| run.place == Place::At(place))
         })
@@ -261,6 +281,9 @@ fn own_tid(pid: Pid, tid: Tid) -> Option<Tid> {
 /// Reads the chain of one thread state.
 struct Reader<'a> {
     stopped: &'a Stopped<'a>,
+    wanted: Wanted,
+    /// No more code is wanted.
+    is_enough: bool,
     modules: &'a Modules,
     tables: &'a mut HashMap<ModuleId, Table>,
     codes: &'a mut Codes,
@@ -269,7 +292,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, innermost: u64, memory: &mut dyn ReadMemory, native: &Native<'_>) {
+    /// Reads it; whether that was ended by having enough.
+    fn read(&mut self, innermost: u64, memory: &mut dyn ReadMemory, native: &Native<'_>) -> bool {
         let (first, last) = (native.stack_pointers.first(), native.stack_pointers.last());
         let stack = first.copied().unwrap_or(0)..last.copied().unwrap_or(0);
         let mut chain = Chain::new(&self.stopped.runtime.layout, innermost, stack);
@@ -282,19 +306,22 @@ impl Reader<'_> {
                     if let Some(place) = place(native, entry) {
                         self.runs.push(Run { start, end: self.found.len(), place, entry });
                         start = self.found.len();
-                        if start >= native.limit {
-                            break;
+                        if self.is_enough {
+                            return true;
                         }
                     }
                 }
-                Link::Code { .. } if self.found.len() >= native.limit => {}
-                Link::Code { code, instruction } => match self.frame(code, instruction, memory) {
-                    Some(frame) => self.found.extend(frame),
-                    None => break,
-                },
+                // Only the entry frame is of interest.
+                Link::Code { .. } if self.is_enough => {}
+                Link::Code { code, instruction } => {
+                    let Some(frame) = self.frame(code, instruction, memory) else { break };
+                    self.found.extend(frame);
+                    self.is_enough |= self.found.len() >= native.limit;
+                }
             }
         }
         self.found.truncate(start);
+        false
     }
 
     /// None if it cannot be read, and no frame if it is none that Python shows.
@@ -304,6 +331,7 @@ impl Reader<'_> {
         let code_type = runtime.code_type.map(|address| address.wrapping_add(bias));
         let position = self.codes.position(&runtime.layout, code_type, code, instruction, memory)?;
         let Position::Line(code, line) = position else { return Some(None) };
+        self.is_enough |= self.wanted == Wanted::UserCode && code.is_user_code && line != 0;
         let table = match self.tables.entry(module) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => entry.insert(Table::new(self.modules, module)?),

@@ -23,14 +23,14 @@ pub(crate) fn builtins(file: &ObjectFile) -> Option<Range<u64>> {
         file.data().get(start..start.checked_add(usize::try_from(size).ok()?)?)
     };
     let (symbols, names) = (bytes(".symtab")?, bytes(".strtab")?);
-    let (mut count, mut range) = (0, u64::MAX..0);
+    let (mut count, mut first, mut last) = (0, u64::MAX, 0);
     for symbol in symbols.chunks_exact(SYMBOL_SIZE) {
         let name = u32::from_le_bytes(symbol[..4].try_into().ok()?) as usize;
         if names.get(name..).is_some_and(|name| name.starts_with(START)) {
             let [start, size] = [8, 16].map(|at| symbol[at..at + 8].try_into().map_or(0, u64::from_le_bytes));
             count += 1;
-            range = range.start.min(start)..range.end.max(start.saturating_add(size));
+            (first, last) = (first.min(start), last.max(start.saturating_add(size)));
         }
     }
-    (count >= FEWEST && range.end.checked_sub(range.start).is_some_and(|size| size <= LARGEST)).then_some(range)
+    (count >= FEWEST && last.checked_sub(first).is_some_and(|size| size <= LARGEST)).then_some(first..last)
 }
