@@ -10,6 +10,7 @@ mod debuginfod;
 mod decompress;
 mod dwarf;
 mod first_sight;
+mod golang;
 pub mod mapped;
 mod maps;
 pub mod modules;

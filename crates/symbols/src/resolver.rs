@@ -176,3 +176,6 @@ fn attributes(named: &Named) -> Vec<Attribute> {
     attributes.extend(origin.map(|origin| Attribute::new("renacer.code.origin", origin)));
     attributes
 }
+
+#[cfg(test)]
+mod tests;

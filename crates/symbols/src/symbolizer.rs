@@ -11,6 +11,7 @@ use renacer_events::{Frame, FrameKind, ModuleId};
 
 use crate::debug_files::{DebugFiles, Lookup};
 use crate::dwarf::{DebugInfo, Error, Place};
+use crate::golang::{self, GoTable};
 use crate::modules::{Code, Module, Modules};
 use crate::names;
 use crate::object_file::ObjectFile;
@@ -83,6 +84,8 @@ struct ProgramSources {
 /// What has been read of a module's file.
 struct Loaded {
     object: ObjectFile,
+    /// Go's own table, which is asked first: it is complete for Go's functions, and cheaper.
+    go: Option<GoTable>,
     dwarf: Dwarf,
     symbols: Option<SymbolTable>,
     symbols_read: bool,
@@ -251,7 +254,8 @@ impl State {
             };
             match object {
                 Ok(object) => {
-                    let loaded = Loaded { object, dwarf: Dwarf::Untried, symbols: None, symbols_read: false };
+                    let go = GoTable::read(&object);
+                    let loaded = Loaded { object, go, dwarf: Dwarf::Untried, symbols: None, symbols_read: false };
                     self.loaded = Some(loaded);
                 }
                 Err(_) => {
@@ -277,6 +281,12 @@ impl State {
         let mut is_final = true;
         if is_system || is_refused {
             return (Vec::new(), true);
+        }
+        if let Some(go) = &loaded.go {
+            let places = go.places(address);
+            if !places.is_empty() {
+                return (places, true);
+            }
         }
         if matches!(loaded.dwarf, Dwarf::Untried) {
             loaded.dwarf = match files.find(module, &loaded.object) {
@@ -312,6 +322,9 @@ impl State {
 
     fn owner(&mut self, place: &Place, rules: &Rules, module: &Module, path: &str, tally: &mut Tally) -> Owner {
         if let Some(file) = &place.file {
+            if self.loaded.as_ref().is_some_and(|loaded| loaded.go.is_some()) && golang::is_library(file) {
+                return Owner::Runtime;
+            }
             let owner = rules.of_file(file, &Sources::default());
             let undecided = owner == Owner::User && !file.starts_with('/') || owner != Owner::Runtime;
             if !module.is_program || !undecided || rules.told(file).is_some() {
@@ -362,8 +375,13 @@ impl Loaded {
 
     fn find_sources(&mut self) -> ProgramSources {
         let mut found = ProgramSources::default();
+        if let Some(go) = &self.go {
+            found.sources.go = go.library();
+            found.sources.root = go.main().and_then(|file| user_code::package_of(&file));
+            found.has_lines = true;
+            return found;
+        }
         let mains = self.symbols().map(|symbols| symbols.named(is_main)).unwrap_or_default();
-        let go = self.symbols().map(|symbols| symbols.named(|name| name == b"runtime.main")).unwrap_or_default();
         let Dwarf::Open(info) = &mut self.dwarf else { return found };
         // Without symbols nobody knows which of the code is the program's.
         found.has_lines = mains.is_empty();
@@ -378,11 +396,6 @@ impl Loaded {
                 break;
             }
         }
-        for address in go {
-            let file = info.places(address).ok().and_then(|places| places.last()?.file.clone());
-            let folder = file.and_then(|file| Some(file.strip_suffix("/runtime/proc.go")?.to_owned()));
-            found.sources.go = folder.filter(|folder| !folder.is_empty());
-        }
         found
     }
 
@@ -395,12 +408,16 @@ impl Loaded {
     }
 }
 
-/// `main` of C and C++, of Go, and of Rust, where it stands in the root of a crate.
+/// `main` of C and C++, and of Rust, where it stands in the root of a crate.
 fn is_main(name: &[u8]) -> bool {
-    if matches!(name, b"main" | b"main.main") {
+    // Of very many names: a hash of 16 digits is at the end of those of Rust's older mangling.
+    let legacy =
+        || name.len().checked_sub(25).is_some_and(|at| name.starts_with(b"_ZN") && &name[at..at + 8] == b"4main17h");
+    let v0 = || name.starts_with(b"_R") && name.ends_with(b"4main");
+    if name == b"main" {
         return true;
     }
-    if !name.windows(5).any(|part| part == b"4main") || !(name.starts_with(b"_ZN") || name.starts_with(b"_R")) {
+    if !legacy() && !v0() {
         return false;
     }
     let Ok(name) = std::str::from_utf8(name) else { return false };
