@@ -332,7 +332,7 @@ fn any_registers_and_any_memory_are_survived() {
                 let value = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 *byte = (value >> (8 * (index % 8))) as u8;
             }
-            if self.0 % 5 == 0 { buffer.len() / 2 } else { buffer.len() }
+            if self.0.is_multiple_of(5) { buffer.len() / 2 } else { buffer.len() }
         }
     }
     let folder = tempfile::tempdir().expect("a folder");
