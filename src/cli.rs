@@ -146,6 +146,10 @@ pub struct TraceOptions {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnTimeout::Detach, requires = "duration", help_heading = "Volume")]
     pub on_timeout: OnTimeout,
 
+    /// Begin another trace after this time, linked to the one before.
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Volume")]
+    pub rotate: Option<Duration>,
+
     /// What happens when calls come faster than they can be delivered [default: block, but drop with -p].
     #[arg(long, value_name = "WHAT", value_enum, help_heading = "Volume")]
     pub on_overflow: Option<OnOverflow>,

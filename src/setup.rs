@@ -61,6 +61,7 @@ pub fn assembly(options: &TraceOptions) -> anyhow::Result<(Options, Vec<String>)
         parent,
         sampled,
         clock: Clock::new(renacer_ptrace::realtime(), renacer_ptrace::monotonic()),
+        rotate: options.rotate,
         span_names_target: options.span_names == SpanNames::Target,
         resource,
     };

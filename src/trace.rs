@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use renacer_events::{Detail, MergeOptions, Merger, Pid, SpanId, Totals, TraceId};
+use renacer_events::{Detail, MergeOptions, Merger, Pid, Totals, TraceId};
 use renacer_file::{CreateOptions, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
@@ -91,7 +91,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         exporter: collector.map(Exporter::start).transpose().context("cannot start the export")?,
         file,
         undelivered: Undelivered::new(default_path),
-        merger: Merger::new(merging(&options, endpoint.is_some(), assembly.root_span_id)),
+        merger: Merger::new(merging(&options, endpoint.is_some())),
         merge_file: options.detail.is_some(),
         text,
         shutdown_timeout: options.collector.shutdown_timeout,
@@ -196,7 +196,7 @@ fn default_path(options: &TraceOptions, tracer: &Tracer) -> PathBuf {
 }
 
 /// A collector gets a readable trace unless told otherwise; the file gets everything.
-fn merging(options: &TraceOptions, has_collector: bool, root: SpanId) -> MergeOptions {
+fn merging(options: &TraceOptions, has_collector: bool) -> MergeOptions {
     let detail = match options.detail {
         Some(cli::Detail::Full) => Detail::Full,
         Some(cli::Detail::Auto) => Detail::Auto,
@@ -204,7 +204,7 @@ fn merging(options: &TraceOptions, has_collector: bool, root: SpanId) -> MergeOp
         None if has_collector => Detail::Auto,
         None => Detail::Full,
     };
-    MergeOptions { detail, max_spans: options.max_spans, slow: options.slow, root }
+    MergeOptions { detail, max_spans: options.max_spans, slow: options.slow }
 }
 
 fn text_target(options: &TraceOptions) -> anyhow::Result<Option<TextTarget>> {
@@ -294,6 +294,7 @@ impl Run {
             merged_spans: delivery.merged.spans,
             not_sampled: totals.spans_not_sampled,
             trace_id: Some(self.trace_id),
+            more_traces: totals.traces,
         }
     }
 

@@ -10,6 +10,7 @@ mod open;
 mod options;
 #[cfg(test)]
 mod properties;
+mod rotate;
 mod sink;
 mod state;
 #[cfg(test)]
@@ -51,6 +52,8 @@ pub struct Assembler<D, S> {
     images: u64,
     /// The time of the latest event.
     last: u64,
+    /// When the present trace began.
+    began: u64,
     /// The first process's span, which waits for the totals.
     root: Option<Span>,
 }
@@ -81,6 +84,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             totals,
             images: 0,
             last: 0,
+            began: 0,
             root: None,
         }
     }
@@ -89,6 +93,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     pub fn event(&mut self, event: Event) {
         let at = self.options.clock.epoch(event.at);
         self.last = self.last.max(at);
+        self.rotate_if_due(at);
         let tid = event.tid;
         match event.kind {
             EventKind::Entered(entry) => self.entered(tid, at, entry),
@@ -183,6 +188,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let image = self.image(open, parent, pid, started.parent_pid, &started.image);
         let process = Process {
             parent_pid: started.parent_pid,
+            number: self.totals.processes,
             image,
             tids: vec![tid],
             threaded: false,

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::FastMap;
-use crate::{Attribute, Caller, Span, SpanId, SpanKind, Status, Text, Tid, Value};
+use crate::{Attribute, Caller, Span, SpanId, SpanKind, Status, Text, Tid, TraceId, Value};
 
 /// A thread that makes more calls of one name in a second has them merged, whatever else is allowed.
 const HOT: u32 = 10_000;
@@ -38,8 +38,6 @@ pub struct MergeOptions {
     pub max_spans: u64,
     /// A call that takes this long or longer stays whole.
     pub slow: Duration,
-    /// The run's first span, which comes last and gets the counts.
-    pub root: SpanId,
 }
 
 /// What has been merged.
@@ -72,7 +70,8 @@ pub struct Merger {
     /// The group that each thread's last call is in, while only runs of calls are merged.
     runs: FastMap<Tid, u64>,
     rates: FastMap<Tid, Rate>,
-    /// Spans that were handed on.
+    /// The present trace, and its spans that were handed on.
+    trace: Option<TraceId>,
     made: u64,
     counts: MergeCounts,
     /// The latest end of a call.
@@ -111,6 +110,7 @@ impl Merger {
             groups: FastMap::default(),
             runs: FastMap::default(),
             rates: FastMap::default(),
+            trace: None,
             made: 0,
             counts: MergeCounts::default(),
             now: 0,
@@ -122,6 +122,11 @@ impl Merger {
     pub fn push(&mut self, span: Span, out: &mut Vec<Span>) {
         if self.options.detail == Detail::Full {
             return out.push(span);
+        }
+        if self.trace != Some(span.trace_id) {
+            // Another trace has room for as many spans.
+            self.close_all(out);
+            (self.trace, self.made) = (Some(span.trace_id), 0);
         }
         let SpanKind::Call = span.kind else {
             return self.lifecycle(span, out);
@@ -161,7 +166,8 @@ impl Merger {
 
     /// The end of a process or thread: nothing comes any more from what ends here.
     fn lifecycle(&mut self, mut span: Span, out: &mut Vec<Span>) {
-        if span.span_id == self.options.root {
+        // What has the counts of the run comes last.
+        if span.attributes.iter().any(|attribute| attribute.key == "renacer.calls") {
             self.close_all(out);
             if self.counts.calls > 0 {
                 span.attributes.push(Attribute::new("renacer.calls.merged", self.counts.calls as i64));
@@ -195,12 +201,6 @@ impl Merger {
     /// What has been merged so far; exact when everything has been handed on.
     pub fn counts(&self) -> MergeCounts {
         self.counts
-    }
-
-    /// Another trace begins, with room for as many spans.
-    pub fn begin_trace(&mut self, out: &mut Vec<Span>) {
-        self.close_all(out);
-        self.made = 0;
     }
 
     fn may_merge(&self, span: &Span, facts: &CallFacts) -> bool {
@@ -416,10 +416,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Resource, TraceId};
+    use crate::Resource;
 
     fn options(detail: Detail, max_spans: u64) -> MergeOptions {
-        MergeOptions { detail, max_spans, slow: Duration::from_millis(10), root: SpanId([7; 8]) }
+        MergeOptions { detail, max_spans, slow: Duration::from_millis(10) }
     }
 
     fn span(name: &str, tid: Tid, start: u64, duration: u64) -> Span {
@@ -560,6 +560,7 @@ mod tests {
         assert_eq!(out.iter().map(|span| span.kind).collect::<Vec<_>>(), [SpanKind::Call, SpanKind::Thread]);
         let mut root = span("sh", 1, 0, 100);
         (root.kind, root.call, root.span_id) = (SpanKind::Process, None, SpanId([7; 8]));
+        root.attributes.push(Attribute::new("renacer.calls", 3));
         merger.push(root, &mut out);
         let root = &out[2];
         assert_eq!((int(root, "renacer.calls.merged"), int(root, "renacer.spans.merged")), (Some(3), Some(1)));

@@ -37,6 +37,8 @@ pub struct Counts<'a> {
     pub not_sampled: u64,
     /// The run's trace.
     pub trace_id: Option<TraceId>,
+    /// Traces that followed it.
+    pub more_traces: u64,
 }
 
 /// A local file.
@@ -115,6 +117,9 @@ impl Display for Counts<'_> {
             out.write_str("; trace ")?;
             for byte in id {
                 write!(out, "{byte:02x}")?;
+            }
+            if self.more_traces > 0 {
+                write!(out, " and {} more", self.more_traces)?;
             }
         }
         Ok(())

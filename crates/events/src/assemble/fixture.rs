@@ -69,6 +69,7 @@ impl Decode for FakeDecoder {
                 });
             }
             READ => {
+                decoded.bytes = call.returned.and_then(|returned| u64::try_from(returned.value).ok());
                 decoded.peer =
                     Some(Peer { transport: Some("unix"), unix_path: Some("/run/user/bus".into()), ..Peer::default() });
             }
@@ -139,6 +140,7 @@ pub(super) fn options() -> Options {
         parent: None,
         sampled: true,
         clock: Clock::new(EPOCH, 0),
+        rotate: None,
         span_names_target: false,
         resource: ResourceOptions::default(),
     }

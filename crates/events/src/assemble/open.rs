@@ -30,12 +30,14 @@ pub(super) struct OpenSpan {
     events: Vec<SpanEvent>,
     dropped_events: u32,
     links: Vec<SpanId>,
+    /// The span of the same thing in the trace before.
+    former: Option<Link>,
 }
 
 impl OpenSpan {
     pub(super) fn new(id: SpanId, start: u64, link: Option<SpanId>) -> Self {
         let links = Vec::from_iter(link);
-        OpenSpan { id, start, end: start.saturating_add(1), events: Vec::new(), dropped_events: 0, links }
+        OpenSpan { id, start, end: start.saturating_add(1), events: Vec::new(), dropped_events: 0, links, former: None }
     }
 
     /// Sets the start anew, as long as nothing has happened.
@@ -49,6 +51,12 @@ impl OpenSpan {
     /// Moves the span to another owner; what stays is of no use.
     pub(super) fn take(&mut self) -> Self {
         std::mem::replace(self, OpenSpan::new(self.id, self.start, None))
+    }
+
+    /// Goes on in another trace, as another span that is linked to this one; what has been so far is left.
+    pub(super) fn go_on(&mut self, trace: &Trace, id: SpanId, at: u64) -> Self {
+        let former = Some(link(trace, self.id));
+        std::mem::replace(self, OpenSpan { former, ..OpenSpan::new(id, at, None) })
     }
 
     /// Makes room for a span inside.
@@ -91,7 +99,7 @@ impl OpenSpan {
             dropped_attributes: 0,
             events,
             dropped_events: self.dropped_events,
-            links: self.links.into_iter().map(|id| link(trace, id)).collect(),
+            links: self.former.into_iter().chain(self.links.into_iter().map(|id| link(trace, id))).collect(),
             status: rest.status,
             resource: rest.resource,
             call: None,
@@ -125,6 +133,11 @@ pub(super) struct ThreadSpan {
 impl ThreadSpan {
     pub(super) fn new(open: OpenSpan, tid: Tid) -> Self {
         ThreadSpan { open, tid }
+    }
+
+    /// Goes on in another trace; returns the part that ends with this one.
+    pub(super) fn rotate(&mut self, trace: &Trace, id: SpanId, at: u64) -> ThreadSpan {
+        ThreadSpan { open: self.open.go_on(trace, id, at), tid: self.tid }
     }
 
     /// Ends the span and makes room for it in its process's.
@@ -182,6 +195,23 @@ impl ImageSpan {
             attributes.push(Attribute::new("process.command_args", facts.command_args));
         }
         ImageSpan { open, parent, resource, name: facts.name, attributes }
+    }
+
+    /// Goes on in another trace; returns the part that ends with this one.
+    pub(super) fn rotate(&mut self, trace: &Trace, id: SpanId, at: u64) -> ImageSpan {
+        ImageSpan {
+            open: self.open.go_on(trace, id, at),
+            parent: self.parent,
+            resource: self.resource.clone(),
+            name: self.name.clone(),
+            attributes: self.attributes.clone(),
+        }
+    }
+
+    /// Adds an attribute that is known late.
+    pub(super) fn note(&mut self, attribute: Attribute) {
+        self.attributes.retain(|other| other.key != attribute.key);
+        self.attributes.push(attribute);
     }
 
     /// Ends the span, with how the process ended; none when it went on with another program.

@@ -1,5 +1,7 @@
 //! What the assembler is told about a run.
 
+use std::time::Duration;
+
 use crate::{Clock, ResourceOptions, SpanContext, SpanId, TraceId};
 
 /// What a run looks like.
@@ -17,6 +19,8 @@ pub struct Options {
     pub clock: Clock,
     /// Names of call spans carry the base name of the file or the peer's port.
     pub span_names_target: bool,
+    /// A trace that is this old ends, and the run goes on in another one that is linked to it.
+    pub rotate: Option<Duration>,
     /// What stands on the resources.
     pub resource: ResourceOptions,
 }

@@ -1,6 +1,7 @@
 //! What holds for every order of events, sensible or not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use super::fixture::*;
 use super::{Options, Totals};
@@ -58,7 +59,7 @@ fn is_inside(inner: &Span, outer: &Span) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
 
-fn check(done: &Done, entries: u64, caller: Option<SpanId>) {
+fn check(done: &Done, entries: u64, caller: Option<SpanId>, first: TraceId) {
     let ids: HashMap<SpanId, &Span> = done.spans.iter().map(|span| (span.span_id, span)).collect();
     assert_eq!(ids.len(), done.spans.len(), "every id is unique");
     for span in &done.spans {
@@ -68,10 +69,12 @@ fn check(done: &Done, entries: u64, caller: Option<SpanId>) {
         assert!(span.links.iter().all(|link| ids.contains_key(&link.span_id)), "{span:?}");
         let Some(parent_id) = span.parent_id.filter(|id| Some(*id) != caller) else {
             assert_eq!(span.kind, SpanKind::Process, "{span:?}");
-            assert_eq!(span.parent_id, caller);
+            // A trace that goes on for another one has no caller.
+            assert_eq!(span.parent_id, caller.filter(|_| span.trace_id == first));
             continue;
         };
         let parent = ids[&parent_id];
+        assert_eq!(parent.trace_id, span.trace_id, "{span:?}");
         match span.kind {
             SpanKind::Process => assert_eq!(parent.kind, SpanKind::Process),
             SpanKind::Thread => assert!(parent.kind == SpanKind::Process && is_inside(span, parent), "{span:?}"),
@@ -106,17 +109,23 @@ fn any_order_of_events_makes_a_whole_tree() {
         trace_state: String::new(),
         remote: true,
     };
-    let mut calls = 0;
+    let (mut calls, mut rotations) = (0, 0);
     for seed in 0..2000 {
         let mut numbers = Numbers(mix(seed));
         let parent = (seed % 2 == 0).then(|| caller.clone());
         let caller = parent.as_ref().map(|parent| parent.span_id);
-        let mut run = Run::new(Options { parent, ..options() });
+        let first = parent.as_ref().map_or(TRACE, |parent| parent.trace_id);
+        let rotate = (seed % 3 == 0).then(|| Duration::from_nanos(1 + numbers.below(500)));
+        let mut run = Run::new(Options { parent, rotate, ..options() });
         let events = 20 + numbers.below(300) as usize;
         let entries = feed(&mut run, &mut numbers, events);
         let done = run.finish();
-        check(&done, entries, caller);
+        check(&done, entries, caller, first);
+        let traces: HashSet<TraceId> = done.spans.iter().map(|span| span.trace_id).collect();
+        assert!(traces.len() as u64 <= 1 + done.totals.traces && (rotate.is_some() || traces.len() <= 1));
+        rotations += done.totals.traces;
         calls += done.totals.calls;
     }
     assert!(calls > 20_000, "the sequences are not empty: {calls}");
+    assert!(rotations > 500, "traces are rotated: {rotations}");
 }

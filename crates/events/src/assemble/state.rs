@@ -7,6 +7,8 @@ use crate::{Caller, Entry, Pid, SpanId, Stack, Text, Tid};
 
 pub(super) struct Process {
     pub(super) parent_pid: Option<Pid>,
+    /// How many processes there had been when it began, itself included.
+    pub(super) number: u64,
     pub(super) image: ImageSpan,
     /// The threads that live.
     pub(super) tids: Vec<Tid>,

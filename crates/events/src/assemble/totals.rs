@@ -27,6 +27,8 @@ pub struct Totals {
     pub calls_dropped: u64,
     /// Events of threads that are not known, or that contradict what is known.
     pub unknown_events: u64,
+    /// Traces that began after the first one.
+    pub traces: u64,
     /// Texts that were cut because they were longer than 16 KiB.
     pub truncated: u64,
 }
