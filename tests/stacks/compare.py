@@ -21,11 +21,20 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 WANTED = 0.995
-# Not for gdb 13: what runs in a chroot, through another program, deleted, or for 32 bits; it has no musl rules, nor rules
-# for code without any; it cannot read everything that the compilers here write.
-NOT_FOR_GDB = re.compile(r"root|mount|memfd|deleted|musl|m32|frame-pointers-only|debuginfod|another-build")
+# Not for gdb 13: what runs in a chroot, through another program, deleted, or for 32 bits; it has no rules for musl, for code
+# without any, or from Go's own tables; it leaves C's frames between Go's out; it fails an assertion of its own at clang's
+# packages of split DWARF 5. Without any symbol what must be left out here has no name.
+NOT_FOR_GDB = re.compile(
+    r"root|mount|memfd|deleted|musl|m32|frame-pointers-only|debuginfod|another-build|go.*stripped|with-C|clang--dwp|of-all"
+)
 
-FRAME = re.compile(r"^ > (?P<module>.*)\((?P<function>.*?)(?:\+0x[0-9a-f]+)?\) \[0x(?P<address>[0-9a-f]+)\](?: (?P<file>.*?):(?P<line>\d+))?(?P<inlined> \(inlined\))?$")
+FRAME = re.compile(
+    r"^ > (?P<module>[^(]*)\((?P<function>.*)\) \[0x(?P<address>[0-9a-f]+)\]"
+    r"(?: (?P<file>(?!\(inlined\))\S.*?)(?::(?P<line>\d+))?)?(?P<inlined> \(inlined\))?$"
+)
+OFFSET = re.compile(r"\+0x[0-9a-f]+$")
+# A loop that a timer's signal interrupts, at no instruction in particular.
+ANYWHERE = "spins"
 
 
 def segments_of(path, known={}):
@@ -48,10 +57,13 @@ def segments_of(path, known={}):
 
 
 def address_in_file(path, offset):
+    """The address that the file gives to what is at an offset; none if that is no code."""
+    if not path.startswith("/"):
+        return offset
     for start, length, address in segments_of(path):
         if start <= offset < start + length:
             return address + offset - start
-    return offset
+    return None
 
 
 def with_gdb(folder, words):
@@ -75,14 +87,21 @@ def with_gdb(folder, words):
         stop = json.loads(line)
         frames, inner = [], []
         for frame in stop["frames"]:
+            # gdb shows callers that left by a tail call, too.
+            if frame["kind"] == "tail call":
+                continue
             place = (frame["file"], frame["line"]) if frame["file"] and frame["line"] else None
             inner.append((frame["function"], place))
             if frame["kind"] != "inlined":
                 module = frame["module"]
-                frames.append(((os.path.basename(module), address_in_file(module, frame["offset"])), tuple(inner)))
+                address = address_in_file(module, frame["offset"])
+                # It goes on beyond the start of a coroutine or of a goroutine, to what is no code.
+                if address is None or not module:
+                    break
+                frames.append(((os.path.basename(module), address), tuple(inner)))
                 inner = []
         stacks[stop["mark"]].append(tuple(frames))
-    return stacks
+    return definite(stacks)
 
 
 def with_renacer(renacer, folder, words):
@@ -98,7 +117,7 @@ def with_renacer(renacer, folder, words):
     for line in [*lines, f"{main} end() = 0"]:
         if frame := FRAME.match(line):
             place = (frame["file"], int(frame["line"])) if frame["file"] and frame["line"] else None
-            inner.append((frame["function"], place))
+            inner.append((OFFSET.sub("", frame["function"]), place))
             if not frame["inlined"]:
                 module = os.path.basename(frame["module"].removesuffix(" (deleted)"))
                 frames.append(((module, int(frame["address"], 16)), tuple(inner)))
@@ -110,7 +129,12 @@ def with_renacer(renacer, folder, words):
             marked = re.search(r'"(T\|[^"]*)"', call)
             current = marked[1] if marked and first.get(tid) == first.get(main) else None
             inner, frames = [], []
-    return stacks
+    return definite(stacks)
+
+
+def definite(stacks):
+    """Without those that are not the same in each run."""
+    return {mark: [s for s in each if not any(inner[-1][0] == ANYWHERE for _, inner in s)] for mark, each in stacks.items()}
 
 
 def process_of_threads(path):

@@ -8,11 +8,11 @@ import os
 
 import gdb
 
-CALLS = "access open openat stat lstat newfstatat statfs readlink unlink chmod truncate rename chdir execve statx faccessat2 unlinkat mkdir mkdirat readlinkat"
+CALLS = "access open openat stat lstat newfstatat statfs readlink unlink chmod truncate rename chdir execve statx faccessat faccessat2 unlinkat mkdir mkdirat readlinkat"
 ENOSYS = 38
 EVERYTHING = (1 << 64) - 1
-# Calls of x86-64 whose path is the second argument: openat mkdirat newfstatat unlinkat readlinkat statx faccessat2.
-SECOND = {257, 258, 262, 263, 267, 332, 439}
+# Calls of x86-64 whose path is the second argument: openat mkdirat newfstatat unlinkat readlinkat faccessat statx faccessat2.
+SECOND = {257, 258, 262, 263, 267, 269, 332, 439}
 
 
 def segments():
@@ -64,7 +64,7 @@ def frames(places):
     found = []
     frame = gdb.newest_frame()
     while frame is not None and len(found) < 1500:
-        kind = {gdb.INLINE_FRAME: "inlined", gdb.SIGTRAMP_FRAME: "signal"}.get(frame.type(), "normal")
+        kind = {gdb.INLINE_FRAME: "inlined", gdb.TAILCALL_FRAME: "tail call"}.get(frame.type(), "normal")
         sal = frame.find_sal()
         file = sal.symtab.fullname() if sal.symtab else None
         path, offset = places.place(frame.pc())
@@ -95,11 +95,14 @@ def main():
     with open(os.environ["STACKS_OUT"], "w") as out:
         gdb.execute("run", to_string=True)
         while gdb.selected_inferior().pid:
-            newest = gdb.newest_frame()
-            if int(newest.read_register("rax")) & EVERYTHING == -ENOSYS & EVERYTHING:
-                marked = mark()
-                if marked is not None:
-                    out.write(json.dumps({"mark": marked, "frames": frames(places)}) + "\n")
+            try:
+                enters = int(gdb.newest_frame().read_register("rax")) & EVERYTHING == -ENOSYS & EVERYTHING
+            except gdb.error:
+                # The thread ended meanwhile.
+                enters = False
+            marked = mark() if enters else None
+            if marked is not None:
+                out.write(json.dumps({"mark": marked, "frames": frames(places)}) + "\n")
             gdb.execute("continue", to_string=True)
 
 
