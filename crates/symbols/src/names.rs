@@ -74,6 +74,10 @@ fn without_arguments(name: &str) -> String {
         short.push(c);
         rest = &rest[c.len_utf8()..];
     }
+    // The demangler writes commas around packs of arguments that are empty.
+    while short.contains(", , ") || short.contains(", >") {
+        short = short.replace(", , ", ", ").replace(", >", ">");
+    }
     for qualifier in [" &&", " &", " volatile", " const"] {
         short.truncate(short.strip_suffix(qualifier).unwrap_or(&short).len());
     }

@@ -321,33 +321,31 @@ impl State {
     }
 
     fn owner(&mut self, place: &Place, rules: &Rules, module: &Module, path: &str, tally: &mut Tally) -> Owner {
-        if let Some(file) = &place.file {
-            if self.loaded.as_ref().is_some_and(|loaded| loaded.go.is_some()) && golang::is_library(file) {
-                return Owner::Runtime;
-            }
-            let owner = rules.of_file(file, &Sources::default());
-            let undecided = owner == Owner::User && !file.starts_with('/') || owner != Owner::Runtime;
-            if !module.is_program || !undecided || rules.told(file).is_some() {
-                return self.of_library(owner, module, path);
-            }
-            let known = self.sources(module, tally);
-            return self.of_library(rules.of_file(file, &known.sources), module, path);
+        let told = place.file.as_deref().and_then(|file| rules.told(file)).or_else(|| rules.told(path));
+        if let Some(told) = told {
+            return told;
         }
-        let owner = match rules.told(path) {
-            Some(told) => return told,
-            None if is_system(module, path) => Owner::Runtime,
-            None if module.is_program => match self.sources(module, tally).has_lines {
-                true => Owner::Runtime,
-                false => Owner::User,
-            },
-            None => Owner::Dependency,
+        if is_system(module, path) || user_code::is_interpreter(path) {
+            return Owner::Runtime;
+        }
+        let Some(file) = &place.file else {
+            return match &place.function {
+                _ if !module.is_program => Owner::Dependency,
+                Some(function) if user_code::is_runtime_name(function) => Owner::Runtime,
+                _ if self.sources(module, tally).has_lines => Owner::Runtime,
+                _ => Owner::User,
+            };
         };
-        self.of_library(owner, module, path)
-    }
-
-    /// Interpreters are not the user's, though their files may look like it.
-    fn of_library(&self, owner: Owner, _module: &Module, path: &str) -> Owner {
-        if user_code::is_interpreter(path) { Owner::Runtime } else { owner }
+        let is_go = self.loaded.as_ref().is_some_and(|loaded| loaded.go.is_some());
+        if is_go && golang::is_library(file) {
+            return Owner::Runtime;
+        }
+        let owner = rules.of_file(file, &Sources::default());
+        // Which package is the program's own is looked up only where it matters.
+        if module.is_program && (is_go || owner == Owner::Dependency) {
+            return rules.of_file(file, &self.sources(module, tally).sources);
+        }
+        owner
     }
 
     /// Where the sources of a program are, by its `main`.

@@ -129,8 +129,19 @@ pub(crate) fn is_system_library(path: &str) -> bool {
         && !["/node_modules/", "/site-packages/", "/dist-packages/"].iter().any(|part| path.contains(part))
 }
 
-/// Whether a file is an interpreter, or the library that has most of it.
+/// Whether a function is of a standard library by its name, where there is no path to tell.
+pub(crate) fn is_runtime_name(function: &str) -> bool {
+    const STARTS: [&str; 8] =
+        ["std::", "core::", "alloc::", "__gnu_cxx::", "__rust", "rust_begin_unwind", "__libc_", "_start"];
+    let name = function.trim_start_matches(['<', '&']);
+    STARTS.iter().any(|start| name.starts_with(start))
+}
+
+/// Whether a file is an interpreter, the library that has most of it, or a part of its standard library.
 pub(crate) fn is_interpreter(path: &str) -> bool {
+    if is_python_library(path) && !is_dependency(path) {
+        return true;
+    }
     let name = path.rsplit('/').next().unwrap_or(path);
     let (stem, version) = name.split_at(name.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(name.len()));
     if !version.is_empty() && !version.starts_with(|c: char| c.is_ascii_digit()) && !version.starts_with(".so") {
@@ -266,7 +277,11 @@ mod tests {
         {
             assert!(is_interpreter(interpreter), "{interpreter}");
         }
+        assert!(is_interpreter("/opt/python/lib/python3.13/lib-dynload/_json.cpython-313-x86_64-linux-gnu.so"));
+        assert!(!is_interpreter("/venv/lib/python3.13/site-packages/numpy/core.so"));
         assert!(!is_interpreter("/home/u/pythonista"));
+        assert!(is_runtime_name("<std::fs::File as std::io::Read>::read") && is_runtime_name("core::fmt::write"));
+        assert!(!is_runtime_name("app::read") && !is_runtime_name("<app::File as std::io::Read>::read"));
         assert!(!is_interpreter("/home/u/app"));
     }
 

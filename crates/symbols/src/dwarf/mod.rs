@@ -206,9 +206,18 @@ fn code_spans(object: &ObjectFile) -> Result<CodeSpans, Error> {
 }
 
 fn load(object: &ObjectFile, file_type: DwarfFileType) -> Result<Dwarf, Error> {
-    let section = |id: gimli::SectionId| match file_type {
-        DwarfFileType::Main => section_reader(object, id.name()),
-        DwarfFileType::Dwo => id.dwo_name().map_or_else(|| Ok(empty(object)), |name| section_reader(object, name)),
+    // What lookups never read need not be decompressed.
+    const UNUSED: [&str; 6] =
+        [".debug_loc", ".debug_loclists", ".debug_macinfo", ".debug_macro", ".debug_names", ".debug_types"];
+    let section = |id: gimli::SectionId| {
+        let name = match file_type {
+            DwarfFileType::Main => Some(id.name()),
+            DwarfFileType::Dwo => id.dwo_name(),
+        };
+        match name.filter(|_| !UNUSED.contains(&id.name())) {
+            Some(name) => section_reader(object, name),
+            None => Ok(empty(object)),
+        }
     };
     let mut dwarf = Dwarf::load(section)?;
     dwarf.file_type = file_type;
@@ -216,11 +225,6 @@ fn load(object: &ObjectFile, file_type: DwarfFileType) -> Result<Dwarf, Error> {
 }
 
 fn section_reader(object: &ObjectFile, name: &str) -> Result<Reader, Error> {
-    // What lookups never read need not be decompressed.
-    let unused = [".debug_loc", ".debug_loclists", ".debug_macinfo", ".debug_macro", ".debug_names", ".debug_types"];
-    if unused.contains(&name.trim_end_matches(".dwo")) {
-        return Ok(empty(object));
-    }
     Ok(object.section(name)?.map_or_else(|| empty(object), |section| Reader::new(section, object.endian())))
 }
 

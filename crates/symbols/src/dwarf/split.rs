@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gimli::{DwarfPackage, DwoId, UnitType};
 
-use super::{Dwarf, Reader, load, section_reader};
+use super::{Dwarf, Reader, empty, load, section_reader};
 use crate::debug_files::{DebugFile, DebugFiles};
 use crate::object_file::ObjectFile;
 
@@ -62,9 +62,10 @@ impl Splits {
 }
 
 fn open_package(object: &ObjectFile) -> Option<DwarfPackage<Reader>> {
+    // All of them, also those that are never read: the index says where a unit's part of each is.
     let section = |id: gimli::SectionId| match id.dwo_name() {
         Some(name) => section_reader(object, name),
-        None => Ok(super::empty(object)),
+        None => Ok(empty(object)),
     };
-    DwarfPackage::load(section, super::empty(object)).ok()
+    DwarfPackage::load(section, empty(object)).ok()
 }
