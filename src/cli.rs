@@ -251,6 +251,10 @@ pub struct SendOptions {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
+    /// Remove each file of which everything was accepted.
+    #[arg(long)]
+    pub delete: bool,
+
     /// Print nothing but errors.
     #[arg(short, long)]
     pub quiet: bool,

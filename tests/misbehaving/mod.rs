@@ -1,6 +1,8 @@
 //! A collector that misbehaves as told, over HTTP/1.1 and gRPC, and remembers the spans that it took. Written on bare sockets: so
 //! that it can break off anywhere, and so that it shares no code with what it judges.
 
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
 mod grpc;
 mod http;
 mod protobuf;

@@ -8,6 +8,7 @@ mod protobuf;
 mod reader;
 mod schema;
 mod spill;
+mod transcode;
 mod writer;
 
 pub use error::{Error, LineError};

@@ -42,9 +42,19 @@ pub(crate) fn within(place: &str, error: &str) -> String {
 
 /// Appends a field whose value is known already.
 pub(crate) fn length_delimited(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
-    tag(number, LENGTH_DELIMITED, out);
-    varint(bytes.len() as u64, out);
+    open_length_delimited(number, bytes.len(), out);
     out.extend_from_slice(bytes);
+}
+
+/// Appends what stands in front of such a field's content.
+pub(crate) fn open_length_delimited(number: u32, length: usize, out: &mut Vec<u8>) {
+    tag(number, LENGTH_DELIMITED, out);
+    varint(length as u64, out);
+}
+
+/// How many bytes a length takes.
+pub(crate) fn varint_length(length: usize) -> usize {
+    1 + (length | 1).ilog2() as usize / 7
 }
 
 fn required(json: &Map<String, Value>, message: &Message) -> Result<(), String> {

@@ -4,7 +4,7 @@
 //! writer knows and we do not (scopes, kinds, nested values) can be lost.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -12,9 +12,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::protobuf::{self, length_delimited, within};
+use crate::protobuf::{self, length_delimited, open_length_delimited, varint_length, within};
 use crate::schema::{RESOURCE, SCOPE, SPAN};
-use crate::{Error, LineError, open};
+use crate::{Error, LineError, open, transcode};
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: usize = 64 << 20;
@@ -42,6 +42,8 @@ pub struct Request {
 pub struct Line {
     /// The line's number, from 1.
     pub number: u64,
+    /// Where it ends, in bytes from the file's beginning.
+    pub end: u64,
     /// Its spans. None for a line without spans.
     pub requests: Vec<Request>,
     /// Spans that are left out because a collector would refuse the whole request for them.
@@ -58,6 +60,8 @@ pub struct Reader {
     encoding: Encoding,
     max_bytes: usize,
     number: u64,
+    /// Where the line ends.
+    at: u64,
     ended: bool,
 }
 
@@ -65,8 +69,29 @@ impl Reader {
     /// Opens a file. Requests shall have at most `max_bytes` bytes; only one with a single span may have more.
     pub fn open(path: impl Into<PathBuf>, encoding: Encoding, max_bytes: usize) -> Result<Self, Error> {
         let path = path.into();
-        let input = BufReader::with_capacity(1 << 16, open::read(&path)?);
-        Ok(Reader { path, input, encoding, max_bytes, number: 0, ended: false })
+        let input = BufReader::with_capacity(1 << 18, open::read(&path)?);
+        Ok(Reader { path, input, encoding, max_bytes, number: 0, at: 0, ended: false })
+    }
+
+    /// Goes on behind a line: its number and its end.
+    ///
+    /// # Errors
+    ///
+    /// The file has no places to go to, because it is a pipe.
+    pub fn continue_behind(&mut self, number: u64, end: u64) -> io::Result<()> {
+        self.input.seek(io::SeekFrom::Start(end))?;
+        (self.number, self.at) = (number, end);
+        Ok(())
+    }
+
+    /// The open file.
+    pub fn file(&self) -> &File {
+        self.input.get_ref()
+    }
+
+    /// The number and the end of the line that was read last.
+    pub fn position(&self) -> (u64, u64) {
+        (self.number, self.at)
     }
 
     /// The file.
@@ -80,7 +105,7 @@ impl Iterator for Reader {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended {
-            let read = read_line(&mut self.input);
+            let read = read_line(&mut self.input, &mut self.at);
             self.number += 1;
             let error = |message| Some(Err(LineError { line: self.number, message }));
             let (line, whole) = match read {
@@ -99,7 +124,7 @@ impl Iterator for Reader {
                 continue;
             }
             return match requests(&line, self.encoding, self.max_bytes) {
-                Ok(line) => Some(Ok(Line { number: self.number, ..line })),
+                Ok(line) => Some(Ok(Line { number: self.number, end: self.at, ..line })),
                 Err(message) if whole => error(message),
                 Err(message) => error(format!("is the last one and cut off ({message})")),
             };
@@ -118,7 +143,7 @@ enum Text {
 }
 
 /// The next line, if there is one.
-fn read_line(input: &mut impl BufRead) -> io::Result<Option<Text>> {
+fn read_line(input: &mut impl BufRead, at: &mut u64) -> io::Result<Option<Text>> {
     let mut bytes = Vec::new();
     let mut too_long = false;
     loop {
@@ -126,7 +151,7 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Text>> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             chunk => chunk?,
         };
-        let newline = chunk.iter().position(|byte| *byte == b'\n');
+        let newline = memchr::memchr(b'\n', chunk);
         let taken = newline.unwrap_or(chunk.len());
         let ended = chunk.is_empty();
         too_long |= bytes.len() + taken > MAX_LINE;
@@ -135,7 +160,9 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Text>> {
         } else {
             bytes.extend_from_slice(&chunk[..taken]);
         }
-        input.consume(taken + usize::from(newline.is_some()));
+        let consumed = taken + usize::from(newline.is_some());
+        *at += consumed as u64;
+        input.consume(consumed);
         if newline.is_some() || ended {
             return Ok(match (too_long, ended && bytes.is_empty()) {
                 (true, _) => Some(Text::TooLong),
@@ -175,6 +202,34 @@ struct ScopeSpans<'a> {
 }
 
 fn requests(line: &[u8], encoding: Encoding, max_bytes: usize) -> Result<Line, String> {
+    if encoding == Encoding::Protobuf
+        && let Ok(resources) = transcode::line(line)
+    {
+        return Ok(quick(&resources, max_bytes));
+    }
+    patient(line, encoding, max_bytes)
+}
+
+/// What a line comes to that has the usual form.
+pub(crate) fn quick(resources: &[transcode::ResourceSpans], max_bytes: usize) -> Line {
+    let mut builder =
+        Builder { encoding: Encoding::Protobuf, max_bytes, requests: Vec::new(), pieces: Vec::new(), spans: 0 };
+    for resource_spans in resources {
+        let resource = Head::protobuf(&resource_spans.resource, &resource_spans.schema_url);
+        for scope_spans in &resource_spans.scopes {
+            let scope = Head::protobuf(&scope_spans.scope, &scope_spans.schema_url);
+            let starts = std::iter::once(0).chain(scope_spans.ends.iter().copied());
+            let spans: Vec<_> =
+                starts.zip(&scope_spans.ends).map(|(start, end)| &scope_spans.spans[start..*end]).collect();
+            builder.add(&resource, &scope, &spans);
+        }
+    }
+    builder.close();
+    Line { requests: builder.requests, ..Line::default() }
+}
+
+/// The same for any line.
+pub(crate) fn patient(line: &[u8], encoding: Encoding, max_bytes: usize) -> Result<Line, String> {
     let data: TracesData = serde_json::from_slice(line).map_err(|error| format!("is not OTLP JSON: {error}"))?;
     let Some(resource_spans) = data.resource_spans else {
         return Err(match (data.resource_logs, data.resource_metrics) {
@@ -233,23 +288,26 @@ impl Head {
         let mut json = json.unwrap_or(Value::Null);
         let mut bytes = Vec::new();
         protobuf::encode(&mut json, message, &mut bytes).map_err(|error| within(name, &error))?;
-        let mut head = Vec::new();
-        match encoding {
-            Encoding::Protobuf => {
-                length_delimited(1, &bytes, &mut head);
-                if let Some(url) = schema_url.filter(|url| !url.is_empty()) {
-                    length_delimited(3, url.as_bytes(), &mut head);
-                }
-            }
+        let head = match encoding {
+            Encoding::Protobuf => return Ok(Head::protobuf(&bytes, &schema_url.unwrap_or_default())),
             Encoding::Json => {
                 if json.is_null() {
                     json = Value::Object(serde_json::Map::new());
                 }
                 let url = Value::String(schema_url.unwrap_or_default());
-                head = format!("\"{name}\":{json},\"schemaUrl\":{url}").into_bytes();
+                format!("\"{name}\":{json},\"schemaUrl\":{url}").into_bytes()
             }
-        }
+        };
         Ok(Head(head))
+    }
+
+    fn protobuf(encoded: &[u8], schema_url: &str) -> Self {
+        let mut head = Vec::with_capacity(encoded.len() + schema_url.len() + 16);
+        length_delimited(1, encoded, &mut head);
+        if !schema_url.is_empty() {
+            length_delimited(3, schema_url.as_bytes(), &mut head);
+        }
+        Head(head)
     }
 }
 
@@ -264,13 +322,13 @@ struct Builder {
 
 impl Builder {
     /// Adds spans of one scope, in as few requests as possible.
-    fn add(&mut self, resource: &Head, scope: &Head, mut spans: &[Vec<u8>]) {
+    fn add<S: AsRef<[u8]>>(&mut self, resource: &Head, scope: &Head, mut spans: &[S]) {
         // At most: six lengths of five bytes with their tags, or the names in JSON.
         const AROUND: usize = 64;
         while !spans.is_empty() {
             let mut length = self.pieces.len() + resource.0.len() + scope.0.len() + AROUND;
             let fitting = spans.iter().take_while(|span| {
-                length += span.len() + 6;
+                length += span.as_ref().len() + 6;
                 length <= self.max_bytes
             });
             let count = match fitting.count() {
@@ -286,17 +344,23 @@ impl Builder {
         }
     }
 
-    fn piece(&mut self, resource: &Head, scope: &Head, spans: &[Vec<u8>]) {
+    fn piece<S: AsRef<[u8]>>(&mut self, resource: &Head, scope: &Head, spans: &[S]) {
         self.spans += spans.len() as u64;
         match self.encoding {
             Encoding::Protobuf => {
-                let mut scope_spans = scope.0.clone();
+                // Lengths first, so that each byte is moved once.
+                let field = |length: usize| 1 + varint_length(length) + length;
+                let scope_length = scope.0.len() + spans.iter().map(|span| field(span.as_ref().len())).sum::<usize>();
+                let resource_length = resource.0.len() + field(scope_length);
+                let pieces = &mut self.pieces;
+                pieces.reserve(field(resource_length));
+                open_length_delimited(1, resource_length, pieces);
+                pieces.extend_from_slice(&resource.0);
+                open_length_delimited(2, scope_length, pieces);
+                pieces.extend_from_slice(&scope.0);
                 for span in spans {
-                    length_delimited(2, span, &mut scope_spans);
+                    length_delimited(2, span.as_ref(), pieces);
                 }
-                let mut resource_spans = resource.0.clone();
-                length_delimited(2, &scope_spans, &mut resource_spans);
-                length_delimited(1, &resource_spans, &mut self.pieces);
             }
             Encoding::Json => {
                 let pieces = &mut self.pieces;
@@ -305,7 +369,12 @@ impl Builder {
                 pieces.extend_from_slice(b",\"scopeSpans\":[{");
                 pieces.extend_from_slice(&scope.0);
                 pieces.extend_from_slice(b",\"spans\":[");
-                pieces.extend_from_slice(&spans.join(&b','));
+                for (index, span) in spans.iter().enumerate() {
+                    if index > 0 {
+                        pieces.push(b',');
+                    }
+                    pieces.extend_from_slice(span.as_ref());
+                }
                 pieces.extend_from_slice(b"]}]}");
             }
         }
