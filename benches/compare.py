@@ -3,9 +3,11 @@
 
 usage: benches/compare.py [ROUNDS] [WORKLOAD...]
 
-Builds Renacer and the workloads. For each workload and each placement (free: where the kernel likes; pinned: tracer and tracee on one
-core, the collector elsewhere) it prints the median time per call that each tracer adds, and the ratio to strace's; at the end the peak
-memory of a run of 5 million calls. The collector is the sink below, which takes requests and throws them away.
+Builds Renacer and the workloads. For each workload and each placement it prints the median time per call that each tracer adds, its
+ratio to strace's, and the same ratio of processor time (of tracer and tracees, all their threads), which is little disturbed by what else
+the machine does; at the end the peak memory of a run of 5 million calls. Placements: free: where the kernel likes; pinned: the tracer's
+own thread and the tracees on one core, Renacer's other threads and the collector elsewhere; taskset: all of it but the collector on one
+core. The collector is the sink below, which takes requests and throws them away.
 Run it on a quiet machine; compare ratios, not times.
 """
 import http.server
@@ -22,8 +24,10 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SOURCE = r"""
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +37,11 @@ SOURCE = r"""
 #include <unistd.h>
 static long count;
 static void *ask(void *unused) { for (long i = 0; i < count; i++) syscall(SYS_getppid); return unused; }
+static void pin(pid_t who) { cpu_set_t set; CPU_ZERO(&set); CPU_SET(1, &set); if (sched_setaffinity(who, sizeof set, &set)) exit(2); }
 int main(int argc, char **argv) {
     (void)argc;
+    if (!strcmp(argv[1], "pin-both")) pin(getppid());
+    if (!strncmp(argv[1], "pin", 3)) { pin(0); execvp(argv[2], argv + 2); return 127; }
     count = atol(argv[2]);
     if (!strcmp(argv[1], "getppid")) ask(0);
     if (!strcmp(argv[1], "read")) { char c; int fd = open("/dev/zero", O_RDONLY); for (long i = 0; i < count; i++) if (read(fd, &c, 1) != 1) return 1; }
@@ -77,18 +84,23 @@ def start_sink():
     return pid, int(os.read(read, 16))
 
 
-def timed(command, core):
-    pin = (lambda: os.sched_setaffinity(0, {core})) if core is not None else None
-    start = time.perf_counter()
-    subprocess.run(command, check=True, preexec_fn=pin, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+def timed(prefix, command, placement, workload):
+    """Runs the command; returns the seconds that it took, on the clock and on processors."""
+    pin = (lambda: os.sched_setaffinity(0, {1})) if placement == "taskset" else None
+    if placement == "pinned":
+        # The parent of what a tracer runs is the tracer's own thread.
+        command = [workload, "pin-both" if prefix else "pin"] + command
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(prefix + command, check=True, preexec_fn=pin, stdout=subprocess.DEVNULL)
+    after, end = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    return end - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     chosen = sys.argv[2:]
     subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
-    renacer = str(ROOT / "target/release/renacer")
+    renacer = str(pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/renacer")
     folder = pathlib.Path(tempfile.mkdtemp())
     (folder / "workload.c").write_text(SOURCE)
     workload = str(folder / "workload")
@@ -114,21 +126,22 @@ def compare(rounds, chosen, renacer, workload, folder, port):
         "file": [renacer, "trace", "--quiet", "--force", "-o", str(folder / "spans"), "--"],
         "collector": [renacer, "trace", "--quiet", "--otlp-endpoint", f"http://127.0.0.1:{port}", "--"],
     }
-    print(f"{'workload':10} {'placement':9} " + "".join(f"{name:>14}" for name in tracers) + "   (added µs per call; ÷ strace)")
+    print(f"{'workload':10} {'placement':9} " + "".join(f"{name:>20}" for name in tracers) + "   (added µs per call; ÷ strace; of processor time)")
     for name, (command, calls) in workloads.items():
         if chosen and name not in chosen:
             continue
-        for placement, core in (("free", None), ("pinned", 1)):
+        for placement in ("free", "pinned", "taskset"):
             times = {tracer: [] for tracer in tracers}
             for _ in range(rounds):
                 for tracer, prefix in tracers.items():
-                    times[tracer].append(timed(prefix + command, core))
-            medians = {tracer: statistics.median(values) for tracer, values in times.items()}
-            added = {tracer: (medians[tracer] - medians["native"]) / calls * 1e6 for tracer in tracers}
-            cells = [f"{medians['native'] * 1e3:10.1f} ms "]
+                    times[tracer].append(timed(prefix, command, placement, workload))
+            medians = {tracer: [statistics.median(column) for column in zip(*values)] for tracer, values in times.items()}
+            added = {tracer: [value - native for value, native in zip(medians[tracer], medians["native"])] for tracer in tracers}
+            cells = [f"{medians['native'][0] * 1e3:10.1f} ms "]
             for tracer in list(tracers)[1:]:
-                cells.append(f"{added[tracer]:8.1f} {added[tracer] / added['strace']:5.2f}")
-            print(f"{name:10} {placement:9} " + "".join(f"{cell:>14}" for cell in cells), flush=True)
+                clock, processor = (value / strace for value, strace in zip(added[tracer], added["strace"]))
+                cells.append(f"{added[tracer][0] / calls * 1e6:8.1f} {clock:5.2f} {processor:5.2f}")
+            print(f"{name:10} {placement:9} " + "".join(f"{cell:>20}" for cell in cells), flush=True)
     if not chosen or "memory" in chosen:
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         subprocess.run(tracers["collector"] + [workload, "getppid", "5000000"], check=True, preexec_fn=lambda: os.sched_setaffinity(0, {1}))

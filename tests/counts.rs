@@ -217,3 +217,50 @@ fn gcc_compiles() {
     assert_within_variation(&subject);
     assert!(Path::new(&subject.file("hello.o")).exists());
 }
+
+/// The real user of each program, where users change between programs and within one.
+#[test]
+fn each_program_has_its_user() {
+    if !available(&["python3"]) || !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root can become another user");
+    }
+    // A change of user, a child that runs no program of its own, one that does, and one that goes on changing.
+    let script = "import os\n\
+        def child(work):\n\
+        \x20   pid = os.fork()\n\
+        \x20   if pid == 0:\n\
+        \x20       work()\n\
+        \x20       os._exit(0)\n\
+        \x20   os.waitpid(pid, 0)\n\
+        child(lambda: os.execv('/bin/true', ['true', 'before']))\n\
+        os.setreuid(1234, 0)\n\
+        child(lambda: None)\n\
+        child(lambda: os.execv('/bin/true', ['true', 'after']))\n\
+        child(lambda: (os.setuid(4321), os.execv('/bin/true', ['true', 'last'])))\n";
+    let subject = Subject::new(["python3", "-c", script]);
+    subject.renacer();
+    let text = std::fs::read_to_string(subject.file("trace.otlp.jsonl")).expect("the file");
+    let mut users = BTreeMap::new();
+    for line in text.lines() {
+        let data: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        for resource in data["resourceSpans"].as_array().expect("resources") {
+            let attributes = resource["resource"]["attributes"].as_array().expect("attributes");
+            let get =
+                |key: &str| attributes.iter().find(|attribute| attribute["key"] == key).map(|found| &found["value"]);
+            let arguments = get("process.command_args").expect("arguments")["arrayValue"]["values"].to_string();
+            let user: i64 = get("process.real_user.id").expect("a user")["intValue"]
+                .as_str()
+                .expect("a number")
+                .parse()
+                .expect("a number");
+            let name = ["before", "after", "last"]
+                .into_iter()
+                .find(|name| arguments.contains(&format!("\"{name}\"")) && !arguments.contains("import"));
+            users.entry(name.unwrap_or("python3")).or_insert_with(std::collections::BTreeSet::new).insert(user);
+        }
+    }
+    let expected: BTreeMap<_, std::collections::BTreeSet<i64>> =
+        [("before", [0].into()), ("after", [1234].into()), ("last", [4321].into()), ("python3", [0, 1234].into())]
+            .into();
+    assert_eq!(users, expected);
+}

@@ -185,7 +185,8 @@ impl Tracer {
             }
             let image = proc::image(pid);
             let at = monotonic();
-            tracer.processes.insert(pid, Process::new(image.clone()));
+            // A thread may be about to change its user in a call that was not seen to begin: at exec it is looked up again.
+            tracer.processes.insert(pid, Process::new(Image { user_id: None, ..image.clone() }));
             let started = ProcessStarted {
                 pid,
                 parent_pid: proc::status(pid).and_then(|status| status.parent).filter(|&parent| parent != 0),
@@ -364,6 +365,10 @@ impl Tracer {
                 };
                 let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory: copied, stack };
                 thread.call = Some(for_return(&entry));
+                if arch::role(abi, number) == Some(Role::Identity) {
+                    // To be looked up again: which user it is then.
+                    process.image.user_id = None;
+                }
                 (monotonic(), EventKind::Entered(entry))
             }
             SyscallInfo::Exit { value, is_error } => {

@@ -32,6 +32,8 @@ pub enum Role {
     Namespace,
     /// exit, exit_group: the thread's last call.
     Exit,
+    /// setuid and its kin: the user changes.
+    Identity,
 }
 
 /// The part that a call plays for the tracer; none for most calls.
@@ -45,6 +47,9 @@ pub fn role(abi: Abi, number: u64) -> Option<Role> {
         (Abi::X86_64 | Abi::X32, 157) | (Abi::I386, 172) | (Abi::Aarch64, 167) => Prctl,
         (Abi::X86_64 | Abi::X32, 272 | 308) | (Abi::I386, 310 | 346) | (Abi::Aarch64, 97 | 268) => Namespace,
         (Abi::X86_64 | Abi::X32, 60 | 231) | (Abi::I386, 1 | 252) | (Abi::Aarch64, 93 | 94) => Exit,
+        (Abi::X86_64 | Abi::X32, 105 | 113 | 117)
+        | (Abi::I386, 23 | 70 | 164 | 203 | 208 | 213)
+        | (Abi::Aarch64, 145..=147) => Identity,
         _ => return None,
     })
 }
@@ -66,6 +71,9 @@ mod tests {
                     "prctl" => Some(Role::Prctl),
                     "unshare" | "setns" => Some(Role::Namespace),
                     "exit" | "exit_group" => Some(Role::Exit),
+                    "setuid" | "setreuid" | "setresuid" | "setuid32" | "setreuid32" | "setresuid32" => {
+                        Some(Role::Identity)
+                    }
                     _ => None,
                 };
                 assert_eq!(role(abi, number), expected, "{abi:?} {number} {name}");

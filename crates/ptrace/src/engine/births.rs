@@ -78,7 +78,7 @@ impl Tracer {
                 let bytes = entry.memory.get(entry.arguments[0], 8)?;
                 Some(u64::from_ne_bytes(bytes.try_into().ok()?))
             }
-            Role::Exec | Role::Prctl | Role::Namespace | Role::Exit => None,
+            Role::Exec | Role::Prctl | Role::Namespace | Role::Exit | Role::Identity => None,
         });
         let has = |flag: i32| flags.map(|flags| flags & flag as u64 != 0);
         Birth {
@@ -107,7 +107,10 @@ impl Tracer {
         let creator_pid = creator.map(|(_, thread)| thread.pid);
         // The new process of a known one needs no look: it costs as much as several calls, at each fork.
         let ordinary = creator.is_some_and(|(birth, thread)| {
-            let known = self.processes.get(&thread.pid).is_some_and(|process| !process.makes_namespaces);
+            let known = self
+                .processes
+                .get(&thread.pid)
+                .is_some_and(|process| !process.makes_namespaces && process.image.user_id.is_some());
             known && birth.is_thread == Some(false) && !birth.is_special
         });
         let status = if ordinary {
@@ -136,6 +139,7 @@ impl Tracer {
             None => family_image.unwrap_or_else(|| proc::image(tid)),
         };
         image.vpid = status.inner_id;
+        image.user_id = status.user_id.or(image.user_id);
         if let Some(name) = &name {
             image.name.clone_from(name);
         }

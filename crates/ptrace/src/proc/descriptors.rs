@@ -39,8 +39,9 @@ pub fn open(pid: Pid) -> Vec<OpenDescriptor> {
 }
 
 fn closes_on_exec(pid: Pid, number: i32) -> bool {
-    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
-    info.lines()
+    let info = super::contents(&format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+    String::from_utf8_lossy(&info)
+        .lines()
         .find_map(|line| line.strip_prefix("flags:"))
         .and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok())
         .is_some_and(|flags| flags & libc::O_CLOEXEC != 0)

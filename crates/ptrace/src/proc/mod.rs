@@ -63,27 +63,57 @@ fn parse_status(text: &[u8]) -> Status {
     status
 }
 
-/// The program that a process runs after an exec. Its control group is that of before.
+/// The program that a process runs after an exec, which leaves its control group, its namespaces and its real user as they were:
+/// `/proc/PID/status` costs as much as the rest and is read only where the user is not known.
 pub fn image_after_exec(pid: Pid, before: Option<&Image>) -> Image {
-    Image { cgroup: before.and_then(|before| before.cgroup.clone()), ..image_but_cgroup(pid) }
+    let cgroup = before.and_then(|before| before.cgroup.clone());
+    match before {
+        Some(&Image { vpid, user_id: Some(user), .. }) => {
+            Image { name: name(pid), vpid, user_id: Some(user), cgroup, ..program(pid) }
+        }
+        _ => Image { cgroup, ..image_but_cgroup(pid) },
+    }
 }
 
 /// The program that a process runs.
 pub fn image(pid: Pid) -> Image {
-    Image { cgroup: fs::read_to_string(format!("/proc/{pid}/cgroup")).ok(), ..image_but_cgroup(pid) }
+    let cgroup = contents(&format!("/proc/{pid}/cgroup")).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    Image { cgroup, ..image_but_cgroup(pid) }
 }
 
 fn image_but_cgroup(pid: Pid) -> Image {
     let status = status(pid).unwrap_or_default();
     Image {
-        executable: link(pid, "exe"),
-        command_args: fs::read(format!("/proc/{pid}/cmdline")).map(|bytes| split_arguments(&bytes)).unwrap_or_default(),
-        working_directory: link(pid, "cwd"),
         name: status.name.filter(|name| !name.contains('\\')).unwrap_or_else(|| self::name(pid)),
         vpid: status.inner_id,
         user_id: status.user_id,
-        cgroup: None,
+        ..program(pid)
     }
+}
+
+/// What exec changes.
+fn program(pid: Pid) -> Image {
+    Image {
+        executable: link(pid, "exe"),
+        command_args: contents(&format!("/proc/{pid}/cmdline"))
+            .map(|bytes| split_arguments(&bytes))
+            .unwrap_or_default(),
+        working_directory: link(pid, "cwd"),
+        ..Image::default()
+    }
+}
+
+/// A whole file of `/proc`, which most of the time takes one read: `std::fs::read` asks for a size, which these files do not have,
+/// and then gropes its way.
+fn contents(path: &str) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut buffer = [0; 4096];
+    let count = file.read(&mut buffer)?;
+    let mut bytes = buffer[..count].to_vec();
+    if count == buffer.len() {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn split_arguments(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -98,7 +128,7 @@ pub fn working_directory(pid: Pid) -> Option<PathBuf> {
 
 /// The thread's own name, lossily as text; empty when it is gone.
 pub fn name(tid: Tid) -> String {
-    let bytes = fs::read(format!("/proc/{tid}/comm")).unwrap_or_default();
+    let bytes = contents(&format!("/proc/{tid}/comm")).unwrap_or_default();
     String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned()
 }
 
