@@ -1,5 +1,7 @@
 //! Names from a file's symbol table: what is left where there is no DWARF.
 
+use std::ffi::CStr;
+
 use crate::object_file::ObjectFile;
 
 /// More symbols than this are not looked at.
@@ -82,8 +84,8 @@ impl SymbolTable {
 
     fn bytes(&self, offset: u32) -> Option<&[u8]> {
         let rest = self.names.get(offset as usize..)?;
-        let end = rest.iter().take(LONGEST_NAME).position(|&byte| byte == 0)?;
-        Some(&rest[..end])
+        let name = CStr::from_bytes_until_nul(&rest[..rest.len().min(LONGEST_NAME)]).ok()?;
+        Some(name.to_bytes())
     }
 
     fn name(&self, offset: u32) -> Option<String> {
@@ -124,4 +126,48 @@ fn function(entry: &[u8], is_64: bool, is_little: bool) -> Option<Function> {
         is_global: info >> 4 != 0,
         is_typed: kind != TYPE_NONE,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: u32, info: u8, section: u16, address: u64, size: u64) -> Vec<u8> {
+        let mut bytes = name.to_le_bytes().to_vec();
+        bytes.extend([info, 0]);
+        bytes.extend(section.to_le_bytes());
+        bytes.extend(address.to_le_bytes());
+        bytes.extend(size.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_function_holds_its_own_addresses_only_and_goes_by_its_best_name() {
+        let names = b"\0__open64\0open64\0data\0start\0inner\0gone\0";
+        let at = |name: &str| {
+            let name = format!("\0{name}\0");
+            names.windows(name.len()).position(|window| window == name.as_bytes()).expect("a name") as u32 + 1
+        };
+        let entries = [
+            entry(at("__open64"), 0x12, 1, 0x1000, 0x40),
+            entry(at("open64"), 0x22, 1, 0x1000, 0x40),
+            entry(at("data"), 0x11, 2, 0x1010, 4),
+            entry(at("start"), 0x10, 1, 0x2000, 0),
+            entry(at("inner"), 0x02, 1, 0x1020, 8),
+            entry(at("gone"), 0x12, 0, 0x3000, 8),
+        ];
+        let mut functions: Vec<_> = entries.iter().filter_map(|entry| function(entry, true, true)).collect();
+        functions.sort_unstable_by_key(|function| function.address);
+        let table = SymbolTable { functions, names: names.to_vec().into() };
+        let named = |address| table.find(address).map(|symbol| (symbol.name, symbol.address));
+        let is = |name: &str, address| Some((name.to_owned(), address));
+        assert_eq!(named(0xfff), None);
+        assert_eq!(named(0x1000), is("open64", 0x1000));
+        assert_eq!(named(0x1012), is("open64", 0x1000));
+        assert_eq!(named(0x1024), is("inner", 0x1020));
+        assert_eq!(named(0x1028), is("open64", 0x1000));
+        assert_eq!(named(0x1040), None);
+        assert_eq!(named(0x2abc), is("start", 0x2000));
+        assert_eq!(table.named(|name| name == b"inner"), [0x1020]);
+    }
 }

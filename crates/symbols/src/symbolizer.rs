@@ -186,10 +186,7 @@ impl Symbolizer {
     }
 
     fn in_file(&mut self, frame: Frame, module: &Module, path: &str) -> (Vec<Named>, bool) {
-        let address = match frame.kind {
-            FrameKind::Exact => frame.address,
-            FrameKind::Return | FrameKind::Interpreted => frame.address.wrapping_sub(1),
-        };
+        let address = instruction(frame);
         self.make_room(frame.module);
         self.clock += 1;
         let state = self.states.entry(frame.module).or_default();
@@ -236,6 +233,14 @@ impl Symbolizer {
             let Some((_, oldest)) = others.min_by_key(|(_, state)| state.used) else { return };
             oldest.loaded = None;
         }
+    }
+}
+
+/// An address within the instruction that a frame is at.
+fn instruction(frame: Frame) -> u64 {
+    match frame.kind {
+        FrameKind::Exact => frame.address,
+        FrameKind::Return | FrameKind::Interpreted => frame.address.wrapping_sub(1),
     }
 }
 

@@ -1,6 +1,8 @@
 //! How much work and memory reading one file's DWARF may take: what it declares is not to be trusted.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::stopwatch::Stopwatch;
 
 /// Why DWARF was not read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +19,8 @@ pub(crate) enum Error {
 
 /// What is left for one piece of work.
 pub(crate) struct Effort {
-    deadline: Instant,
+    watch: Stopwatch,
+    time: Duration,
     /// Steps until the clock is looked at.
     until_clock: u32,
     /// Bytes that may still be kept.
@@ -28,7 +31,7 @@ const STEPS: u32 = 4096;
 
 impl Effort {
     pub(crate) fn new(time: Duration, memory: usize) -> Effort {
-        Effort { deadline: Instant::now() + time, until_clock: STEPS, memory }
+        Effort { watch: Stopwatch::start(), time, until_clock: STEPS, memory }
     }
 
     /// To be called in every loop over what a file declares.
@@ -37,7 +40,7 @@ impl Effort {
         self.until_clock -= 1;
         if self.until_clock == 0 {
             self.until_clock = STEPS;
-            if Instant::now() >= self.deadline {
+            if self.watch.spent() >= self.time {
                 return Err(Error::TooSlow);
             }
         }
@@ -50,5 +53,21 @@ impl Effort {
         // A growing vector has both its old and its new, twice as large, place.
         self.memory = self.memory.checked_sub(3 * size_of::<T>()).ok_or(Error::TooLarge)?;
         self.step()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_ends_when_time_or_memory_is_used_up() {
+        let mut effort = Effort::new(Duration::ZERO, 1000);
+        let steps = (1..).find(|_| effort.step().is_err());
+        assert_eq!(steps, Some(STEPS));
+        let mut effort = Effort::new(Duration::from_secs(60), 1000);
+        let kept = (0..).take_while(|_| effort.keep::<u64>().is_ok()).count();
+        assert_eq!(kept, 41);
+        assert!(matches!(effort.keep::<u64>(), Err(Error::TooLarge)));
     }
 }

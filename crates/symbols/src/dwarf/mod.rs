@@ -16,7 +16,7 @@ mod units;
 pub(crate) mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gimli::{DwarfFileType, Section as _, UnitRef};
 use object::{Object, ObjectSegment, SegmentFlags, elf};
@@ -24,6 +24,7 @@ use object::{Object, ObjectSegment, SegmentFlags, elf};
 use crate::debug_files::{DebugFile, DebugFiles, Lookup};
 use crate::names as readable;
 use crate::object_file::{MOST_MEMORY, MOST_TIME, ObjectFile, Section};
+use crate::stopwatch::Stopwatch;
 use effort::Effort;
 pub(crate) use effort::Error;
 use functions::Inlined;
@@ -77,22 +78,22 @@ type Look<T> = fn(&Unit, &Dwarf, &Starts, u64, &mut Effort) -> Result<Option<T>,
 impl DebugInfo {
     /// Opens the DWARF in `debug` that describes the code of `object`.
     pub(crate) fn open(files: &Arc<DebugFiles>, debug: DebugFile, object: &ObjectFile) -> Result<DebugInfo, Error> {
-        let begin = Instant::now();
+        let watch = Stopwatch::start();
         let mut dwarf = load(&debug.object, DwarfFileType::Main)?;
         if let Lookup::Found(supplementary) = files.supplementary(&debug) {
             dwarf.set_sup(load(&supplementary, DwarfFileType::Main)?);
         }
         let code = code_spans(object)?;
-        let time_left = MOST_TIME.checked_sub(begin.elapsed()).ok_or(Error::TooSlow)?;
+        let time_left = MOST_TIME.checked_sub(watch.spent()).ok_or(Error::TooSlow)?;
         let index = Index::new(&dwarf, &code, &mut Effort::new(time_left, MOST_MEMORY as usize / 2))?;
-        let time_left = MOST_TIME.checked_sub(begin.elapsed()).ok_or(Error::TooSlow)?;
+        let time_left = MOST_TIME.checked_sub(watch.spent()).ok_or(Error::TooSlow)?;
         Ok(DebugInfo {
             decompressed: decompressed(&debug.object, &dwarf),
             object: debug.object.clone(),
             dwarf: Arc::new(dwarf),
             code,
             index,
-            units: Units::default(),
+            units: Units::new(units::MEMORY),
             starts: Starts::default(),
             splits: Splits::new(files.clone(), debug),
             time_left,
@@ -111,11 +112,11 @@ impl DebugInfo {
     }
 
     fn search<T>(&mut self, address: u64, look: Look<T>) -> Result<Option<T>, Error> {
-        let begin = Instant::now();
+        let watch = Stopwatch::start();
         self.time_left = (self.time_left + TIME_PER_LOOKUP).min(MOST_TIME);
         let mut effort = Effort::new(self.time_left, MOST_MEMORY as usize / 2);
         let found = self.search_within(address, look, &mut effort);
-        self.time_left = self.time_left.saturating_sub(begin.elapsed());
+        self.time_left = self.time_left.saturating_sub(watch.spent());
         found
     }
 

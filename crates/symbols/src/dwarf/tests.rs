@@ -331,6 +331,37 @@ fn units_without_a_table_of_addresses_are_found_too() {
 }
 
 #[test]
+fn units_are_forgotten_and_read_again() {
+    if !has("gcc", "--version") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let unit = |number: u32| format!("int f{number}(int x) {{\n    return x + {number};\n}}\n");
+    for number in 0..12 {
+        fs::write(folder.join(format!("f{number}.c")), unit(number)).expect("a source");
+    }
+    fs::write(folder.join("main.c"), "int main(void) { return 0; }\n").expect("a source");
+    run(folder, "gcc -g *.c -o many");
+    let (mut info, object) = open(&folder.join("many"));
+    info.units = Units::new(60 << 10);
+    let elf = object.elf().expect("ELF");
+    let address = |number| {
+        let name = format!("f{number}");
+        elf.symbols().find(|symbol| symbol.name() == Ok(&name)).map(|symbol| symbol.address()).expect("a function")
+    };
+    for round in 0..3 {
+        for number in 0..12 {
+            let found = info.places(address(number)).expect("sound DWARF");
+            assert_eq!(found[0].function, Some(format!("f{number}")), "round {round}");
+            assert_eq!(found[0].line, 1);
+            // One more than there is room for.
+            assert!(info.units.size() <= 80 << 10, "{}", info.units.size());
+        }
+    }
+}
+
+#[test]
 fn noise_in_dwarf_neither_panics_nor_hangs() {
     if !has("g++", "--version") {
         return;

@@ -13,7 +13,7 @@ use super::split::Splits;
 use super::{Dwarf, Reader};
 
 /// Memory for units, in bytes, beyond the one that is in use.
-const MEMORY: usize = 32 << 20;
+pub(super) const MEMORY: usize = 32 << 20;
 
 /// A unit whose functions and lines have been read.
 pub(super) struct Unit {
@@ -66,15 +66,20 @@ fn sound<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
 }
 
 /// The units that were read lately, by their offsets.
-#[derive(Default)]
 pub(super) struct Units {
     /// None for those that cannot be read.
     units: HashMap<usize, Option<Unit>>,
     size: usize,
     clock: u64,
+    memory: usize,
 }
 
 impl Units {
+    /// None yet, and later as many as this memory has room for.
+    pub(super) fn new(memory: usize) -> Units {
+        Units { units: HashMap::new(), size: 0, clock: 0, memory }
+    }
+
     /// The unit at this offset; none if it is malformed.
     pub(super) fn get(
         &mut self,
@@ -100,7 +105,7 @@ impl Units {
     }
 
     fn make_room(&mut self) {
-        while self.size > MEMORY {
+        while self.size > self.memory {
             let used = |unit: &Option<Unit>| unit.as_ref().map_or(u64::MAX, |unit| unit.used);
             let oldest = self.units.iter().min_by_key(|(_, unit)| used(unit)).map(|(&offset, _)| offset);
             let Some(Some(unit)) = oldest.and_then(|oldest| self.units.remove(&oldest)) else { return };
