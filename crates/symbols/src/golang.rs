@@ -15,7 +15,7 @@ use crate::object_file::{ObjectFile, Section};
 /// Steps of one function's table. The longest functions of large programs have some thousands.
 const MOST_STEPS: usize = 1 << 16;
 const MOST_INLINED: usize = 256;
-/// Bytes of data in which `moduledata` is searched.
+/// Bytes in which `moduledata`, or a name, is searched.
 const MOST_SEARCHED: usize = 64 << 20;
 /// Relocations that are looked through for it, where all addresses are relocated.
 const MOST_RELOCATIONS: usize = 4 << 20;
@@ -191,6 +191,7 @@ impl GoTable {
     pub(crate) fn library(&self) -> Option<String> {
         const RUNTIME: &[u8] = b"/runtime/proc.go\0";
         let files = &self.table[self.files..];
+        let files = &files[..files.len().min(MOST_SEARCHED)];
         let at = files.windows(RUNTIME.len()).position(|window| window == RUNTIME)?;
         let start = files[..at].iter().rposition(|&byte| byte == 0).map_or(0, |before| before + 1);
         Some(String::from_utf8_lossy(&files[start..at]).into_owned()).filter(|folder| folder.starts_with('/'))
@@ -199,15 +200,13 @@ impl GoTable {
     /// The file of `main.main`.
     pub(crate) fn main(&self) -> Option<String> {
         let names = &self.table[self.names..];
+        let names = &names[..names.len().min(MOST_SEARCHED)];
         let offset = names.windows(11).position(|window| window == b"\0main.main\0")? + 1;
-        let width = self.entry_width();
-        let directory = self.table.get(self.entries..)?;
-        (0..self.functions).find_map(|index| {
-            let start = word_at(directory, 2 * index * width, width)?.wrapping_add(self.text);
-            let function = self.function(start)?;
-            let is_main = GoTable::field(&function, 0)? as usize == offset;
-            is_main.then(|| self.place(&function, start, None).file)?
-        })
+        let functions = (0..self.functions).filter_map(|index| self.entry(index));
+        let mut named =
+            functions.filter(|function| GoTable::field(function, 0).map(|name| name as usize) == Some(offset));
+        let main = named.next()?;
+        self.place(&main, main.start, None).file
     }
 
     fn place(&self, function: &Function<'_>, at: u64, name: Option<String>) -> Place {
@@ -221,30 +220,33 @@ impl GoTable {
         if self.version >= Version::Go118 { 4 } else { self.word }
     }
 
-    fn function(&self, address: u64) -> Option<Function<'_>> {
+    fn start(&self, index: usize) -> Option<u64> {
+        let width = self.entry_width();
+        let at = index.checked_mul(2 * width)?.checked_add(self.entries)?;
+        Some(word_at(&self.table, at, width)?.wrapping_add(self.text))
+    }
+
+    /// The function of a number.
+    fn entry(&self, index: usize) -> Option<Function<'_>> {
         let width = self.entry_width();
         let directory = self.table.get(self.entries..)?;
-        let start = |index: usize| {
-            let start = word_at(directory, index * 2 * width, width)?;
-            Some(start.wrapping_add(self.text))
-        };
+        let offset = word_at(directory, (2 * index + 1) * width, width)?;
+        let bytes = directory.get(usize::try_from(offset).ok()?..)?.get(width..)?;
+        Some(Function { start: self.start(index)?, bytes })
+    }
+
+    fn function(&self, address: u64) -> Option<Function<'_>> {
         let (mut low, mut high) = (0, self.functions);
         while low < high {
             let middle = low + (high - low) / 2;
-            if start(middle)? <= address {
+            if self.start(middle)? <= address {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
-        let index = low.checked_sub(1)?;
         // Behind the last function stands the end of all.
-        if address >= start(index + 1)? {
-            return None;
-        }
-        let offset = word_at(directory, (2 * index + 1) * width, width)?;
-        let bytes = directory.get(usize::try_from(offset).ok()?..)?.get(width..)?;
-        Some(Function { start: start(index)?, bytes })
+        if address >= self.start(low)? { None } else { self.entry(low.checked_sub(1)?) }
     }
 
     /// A number of a function, by its place behind the start: 0 name, 1 arguments, 2 deferring, then the tables of 3 the

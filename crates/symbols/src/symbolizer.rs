@@ -49,7 +49,7 @@ pub(crate) struct Tally {
 /// Memory for what modules' files say, in bytes, beyond the one that is in use.
 const MEMORY: usize = 64 << 20;
 /// Different frames that are remembered.
-const MOST_FRAMES: usize = 1 << 17;
+const MOST_FRAMES: usize = 1 << 15;
 
 /// Finds functions and lines.
 pub(crate) struct Symbolizer {

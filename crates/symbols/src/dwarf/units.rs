@@ -50,8 +50,8 @@ impl Unit {
             _ => None,
         };
         // Tables of files and abbreviations cannot be weighed; they grow with the unit.
-        let tables = own.line_program.as_ref().map_or(0, |program| program.header().file_names().len() * 128);
-        let size = functions.as_ref().map_or(0, Functions::size) + lines.size() + tables + (16 << 10);
+        let tables = own.line_program.as_ref().map_or(0, |program| program.header().file_names().len() * 160);
+        let size = functions.as_ref().map_or(0, Functions::size) + lines.size() + tables + (48 << 10);
         Ok(Unit { own, split, language, functions, lines, size, used: 0 })
     }
 }
