@@ -48,6 +48,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Somebody has removed it: what was in it is lost. Told once for a file.
+    #[error("{} was removed meanwhile; the spans that were in it and those to come are counted as lost", path.display())]
+    Removed {
+        /// The file.
+        path: PathBuf,
+    },
     /// Its delivered part could not be cut off.
     #[error("cannot write {} anew: {source}; it holds spans that were delivered, too", path.display())]
     Rewrite {

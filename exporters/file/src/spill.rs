@@ -80,7 +80,7 @@ impl Spill {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let home = path.into();
         Spill {
-            writer: Writer::create_lazily(&home),
+            writer: Writer::create_lazily(&home).may_not_vanish(),
             home,
             decoder: Decoder::default(),
             lines: VecDeque::new(),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ pub struct Writer {
     span: Vec<u8>,
     /// Memory for the next line.
     spare: Vec<u8>,
+    /// Whether what was written is lost when somebody removes the file.
+    may_vanish: bool,
     /// Whether a failure was told.
     told: bool,
     /// Bytes in the file, as far as they are ours.
@@ -79,16 +82,18 @@ impl Writer {
     pub fn create(path: impl Into<PathBuf>, options: CreateOptions) -> Result<Self, Error> {
         let path = path.into();
         let file = create(&path, options)?;
-        Ok(Writer::new(path, Target::Open(file)))
+        // A descriptor that is open already may be that of a file without a name.
+        let may_vanish = file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.nlink() > 0);
+        Ok(Writer::new(path, Target::Open(file), may_vanish))
     }
 
     /// A file that is created, with mode 0600, when there is a span to be written, and never otherwise. When its name is taken
     /// by then, a number is put into it; `path` tells the name that it got.
     pub fn create_lazily(path: impl Into<PathBuf>) -> Self {
-        Writer::new(path.into(), Target::Lazy)
+        Writer::new(path.into(), Target::Lazy, true)
     }
 
-    fn new(path: PathBuf, target: Target) -> Self {
+    fn new(path: PathBuf, target: Target, may_vanish: bool) -> Self {
         Writer {
             path,
             target,
@@ -100,6 +105,7 @@ impl Writer {
             due: None,
             span: Vec::new(),
             spare: Vec::new(),
+            may_vanish,
             told: false,
             bytes: 0,
             written: 0,
@@ -136,8 +142,9 @@ impl Writer {
     /// Writes all that was added.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.due = None;
+        let vanished = self.look_for_it();
         if self.pending == 0 {
-            return Ok(());
+            return vanished;
         }
         let mut groups = self.groups.drain(..);
         let mut line = groups.next().map(|first| first.bytes).unwrap_or_default();
@@ -160,13 +167,28 @@ impl Writer {
             Ok(()) => {
                 self.written += spans;
                 self.bytes += self.spare.len() as u64;
-                Ok(())
+                vanished
             }
             Err(error) => {
                 self.lost += spans;
-                if std::mem::replace(&mut self.told, true) { Ok(()) } else { Err(error) }
+                vanished.and(if std::mem::replace(&mut self.told, true) { Ok(()) } else { Err(error) })
             }
         }
+    }
+
+    /// If somebody has removed the file, what was in it is lost, and nothing more is written there.
+    fn look_for_it(&mut self) -> Result<(), Error> {
+        if let Target::Open(file) = &self.target
+            && self.may_vanish
+            && file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+        {
+            self.target = Target::Failed;
+            self.lost += std::mem::take(&mut self.written);
+            if !std::mem::replace(&mut self.told, true) {
+                return Err(Error::Removed { path: self.path.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// Where the spans are.
@@ -185,6 +207,12 @@ impl Writer {
     /// Bytes that were written to it.
     pub(crate) fn length(&self) -> u64 {
         self.bytes
+    }
+
+    /// The owner of the file looks after it himself.
+    pub(crate) fn may_not_vanish(mut self) -> Self {
+        self.may_vanish = false;
+        self
     }
 
     /// Leaves the file as it is; the next line is the first one of another. The counts go on.

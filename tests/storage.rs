@@ -1,0 +1,171 @@
+//! A disk that is full, a file that is removed, a folder that takes none: one warning, the trace goes on over OTLP, and the
+//! counts stay exact.
+
+mod misbehaving;
+mod support;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use misbehaving::{Answer, Collector};
+use support::spans::Trace;
+use support::{Finished, available, finish, program, renacer, wait_until};
+
+/// The number in front of these words in the closing line; 0 if they are not there.
+fn count(finished: &Finished, words: &str) -> usize {
+    let closing = finished.stderr.lines().find(|line| line.contains(" calls by ")).expect("a closing line");
+    let Some((before, _)) = closing.split_once(words) else { return 0 };
+    let number = before.rsplit(' ').next().unwrap_or_default().replace(',', "");
+    number.parse().unwrap_or_else(|_| panic!("{words}: {closing}"))
+}
+
+fn trace(folder: &Path, collector: &Collector, output: Option<&Path>) -> Command {
+    let mut command = renacer();
+    command.args(["trace", "--no-source", "--detail", "full", "--shutdown-timeout", "60s"]).current_dir(folder);
+    command.arg("--otlp-endpoint").arg(format!("http://{}", collector.address));
+    if let Some(output) = output {
+        command.arg("-o").arg(output);
+    }
+    command
+}
+
+fn lost(finished: &Finished) -> usize {
+    count(finished, " spans not written")
+}
+
+/// Warnings, without the closing line.
+fn warnings(finished: &Finished) -> Vec<&str> {
+    finished.stderr.lines().filter(|line| !line.contains(" calls by ")).collect()
+}
+
+fn ids(path: &Path) -> HashSet<u64> {
+    let id = |span: &support::spans::Span| u64::from_str_radix(&span.span_id, 16).expect("an id");
+    Trace::read(path).spans.iter().map(id).collect()
+}
+
+/// A small file system that is gone in the end; none without the right to make one.
+struct Small(PathBuf, #[allow(dead_code, reason = "removed when it is dropped")] tempfile::TempDir);
+
+impl Small {
+    fn new() -> Option<Small> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = folder.path().to_owned();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(&place).output();
+        if !mounted.is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: only root can mount a small file system here");
+            return None;
+        }
+        Some(Small(place, folder))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
+
+#[test]
+fn a_device_that_takes_nothing_hinders_no_delivery() {
+    if !available(&["cc"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let collector = Collector::start(|_, _| Answer::Accept);
+    let mut command = trace(folder.path(), &collector, Some(Path::new("/dev/full")));
+    let finished = finish(command.arg("--").arg(program("threads")).args(["2", "2000"]));
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    let delivered = count(&finished, " spans delivered to ");
+    assert_eq!((collector.taken().0.len(), lost(&finished)), (delivered, delivered), "{}", finished.stderr);
+    assert!(delivered > 4000);
+    let [warning] = warnings(&finished)[..] else { panic!("{}", finished.stderr) };
+    assert!(warning.contains("No space left on device"), "{warning}");
+}
+
+#[test]
+fn a_full_disk_loses_what_does_not_fit_and_counts_it() {
+    let Some(small) = Small::new() else { return };
+    if !available(&["cc"]) {
+        return;
+    }
+    let path = small.0.join("all.jsonl");
+    let collector = Collector::start(|_, _| Answer::Accept);
+    let mut command = trace(&small.0, &collector, Some(&path));
+    let finished = finish(command.arg("--").arg(program("threads")).args(["2", "5000"]));
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    let (taken, written) = (collector.taken().0, ids(&path));
+    assert!(written.is_subset(&taken) && !written.is_empty());
+    assert_eq!(count(&finished, " spans in "), written.len(), "{}", finished.stderr);
+    assert_eq!(written.len() + lost(&finished), taken.len(), "{}", finished.stderr);
+    assert_eq!(count(&finished, " spans delivered to "), taken.len());
+    assert_eq!(warnings(&finished).len(), 1, "{}", finished.stderr);
+}
+
+#[test]
+fn a_full_disk_under_a_collector_that_is_away_loses_what_does_not_fit_and_the_rest_is_delivered() {
+    let Some(small) = Small::new() else { return };
+    if !available(&["cc"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let all = folder.path().join("all.jsonl");
+    let collector = Collector::start(|_, _| Answer::Accept);
+    collector.go_away();
+    let finished = std::thread::scope(|scope| {
+        let mut command = trace(&small.0, &collector, Some(&all));
+        command.arg("--").arg("sh").args(["-c", "\"$0\" 2 5000; read line"]).arg(program("threads"));
+        let (input, output) = std::io::pipe().expect("a pipe");
+        command.stdin(input);
+        let run = scope.spawn(move || finish(&mut command));
+        // Full, as far as whole lines fit.
+        let spilled = || fs::read_dir(&small.0).expect("the folder").flatten().map(|entry| entry.path()).next();
+        wait_until("the file", || spilled().is_some_and(|path| path.metadata().is_ok_and(|it| it.len() > 600_000)));
+        wait_until("all calls", || {
+            fs::read_to_string(&all).is_ok_and(|text| text.matches("\"getppid\"").count() >= 10_000)
+        });
+        collector.come_back();
+        wait_until("the end of the file", || spilled().is_none());
+        drop(output);
+        run.join().expect("the run ends")
+    });
+    let (produced, taken) = (ids(&all), collector.taken().0);
+    assert!(taken.is_subset(&produced));
+    assert_eq!(count(&finished, " spans delivered to "), taken.len(), "{}", finished.stderr);
+    assert_eq!(taken.len() + lost(&finished), produced.len(), "{}", finished.stderr);
+    assert!(lost(&finished) > 0);
+    assert_eq!(warnings(&finished).len(), 2, "the collector's and the disk's: {}", finished.stderr);
+}
+
+#[test]
+fn a_file_that_is_removed_is_a_loss_that_is_counted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("all.jsonl");
+    let collector = Collector::start(|_, _| Answer::Accept);
+    let mut command = trace(folder.path(), &collector, Some(&path));
+    command.args(["--", "sh", "-c", "sleep 0.5; rm all.jsonl; ls > /dev/null"]);
+    let finished = finish(&mut command);
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    assert_eq!(count(&finished, " spans delivered to "), lost(&finished), "{}", finished.stderr);
+    assert_eq!(collector.taken().0.len(), lost(&finished));
+    let [warning] = warnings(&finished)[..] else { panic!("{}", finished.stderr) };
+    assert!(warning.contains("was removed"), "{warning}");
+    assert_eq!(count(&finished, " spans in "), 0);
+}
+
+#[test]
+fn a_folder_that_takes_no_file_is_a_loss_that_is_counted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let all = folder.path().join("all.jsonl");
+    let collector = Collector::start(|_, _| Answer::Accept);
+    collector.go_away();
+    // Not even root can make a file there.
+    let mut command = trace(Path::new("/proc"), &collector, Some(&all));
+    command.args(["--", "ls", "/"]);
+    let finished = finish(&mut command);
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    assert_eq!(lost(&finished), ids(&all).len(), "{}", finished.stderr);
+    assert_eq!(warnings(&finished).len(), 2, "the collector's and the folder's: {}", finished.stderr);
+}
