@@ -28,8 +28,8 @@ const MOST_RULES: usize = 1 << 17;
 const MOST_STACKS: usize = 1 << 16;
 /// Frames of all stacks that are kept, 16 bytes each.
 const MOST_STACK_FRAMES: usize = 1 << 21;
-/// Searches of stacks that may fail before no more are made; each takes tens of microseconds.
-const MOST_SEARCHES: u32 = 10_000;
+/// How often the search for one function's caller may fail before it is not made again; each takes tens of microseconds.
+const MOST_FAILURES: u8 = 8;
 
 /// How stacks are walked.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,6 @@ pub struct Walker {
     images: Images,
     known: Known,
     rules: FastMap<(u32, u64), Rule>,
-    failed_searches: u32,
     stacks: Stacks,
     context: Box<Context>,
     buffers: Buffers,
@@ -84,7 +83,6 @@ impl Walker {
             images: Images::new(modules),
             known: Known::default(),
             rules: FastMap::default(),
-            failed_searches: 0,
             stacks: Stacks { known: FastMap::default(), frames: 0, new: new_stacks },
             context: Box::new(Context::new()),
             buffers: Buffers::default(),
@@ -141,13 +139,7 @@ impl Walker {
             let rule = match self.rules.get_mut(&key) {
                 Some(rule) => rule,
                 None => {
-                    let mut rule = first_rule(&mut code, located, &state, kind, &mut window, &mut self.context);
-                    if let Rule::Called(None) = rule {
-                        self.failed_searches += 1;
-                        if self.failed_searches > MOST_SEARCHES {
-                            rule = Rule::Unknown;
-                        }
-                    }
+                    let rule = first_rule(&mut code, located, &state, kind, &mut window, &mut self.context);
                     if self.rules.len() >= MOST_RULES {
                         self.rules.clear();
                     }
@@ -169,7 +161,9 @@ impl Walker {
                 Rule::End => Step::End,
                 Rule::Go { moved, was_interrupted } => go(*moved, *was_interrupted, &mut code, &mut state, &mut window),
                 Rule::FramePointer => frame_pointer(&mut code, &mut state, &mut window),
-                Rule::Called(called) => return_of(called, &mut code, located, key.1, &mut state, &mut window),
+                Rule::Called { found, failures } => {
+                    return_of((found, failures), &mut code, located, key.1, &mut state, &mut window)
+                }
                 Rule::Unknown => Step::Lost,
             };
             kind = match step {
@@ -230,7 +224,9 @@ fn first_rule(
     let has_function = image.function(looked_up).is_some();
     let has_no_rules = image.has_no_rules(machine);
     match machine {
-        Machine::X86_64 | Machine::X86 if has_function || (!has_no_rules && !image.is_generated) => Rule::Called(None),
+        Machine::X86_64 | Machine::X86 if has_function || (!has_no_rules && !image.is_generated) => {
+            Rule::Called { found: None, failures: 0 }
+        }
         _ if has_no_rules => Rule::FramePointer,
         _ => Rule::Unknown,
     }
@@ -238,7 +234,7 @@ fn first_rule(
 
 /// Goes on to the caller that a verified call proves.
 fn return_of(
-    rule: &mut Option<Box<Called>>,
+    (rule, failures): (&mut Option<Box<Called>>, &mut u8),
     code: &mut Code,
     located: Located,
     address: u64,
@@ -252,19 +248,26 @@ fn return_of(
         code.leads(back, called.function.wrapping_add(located.bias), window).then_some((cfa, back))
     };
     let mut found = rule.as_ref().and_then(|called| back(called, code, state, window));
-    if found.is_none()
-        && let Some(called) = code.search(located, address, state, window)
-    {
-        found = back(&called, code, state, window);
-        *rule = Some(Box::new(called));
+    if found.is_none() && *failures < MOST_FAILURES {
+        match code.search(located, address, state, window) {
+            Some(called) => {
+                found = back(&called, code, state, window);
+                *rule = Some(Box::new(called));
+            }
+            None => *failures += 1,
+        }
     }
     let (Some((cfa, back)), Some(called)) = (found, rule) else {
         return if code.begins_stack(located, address, state, window) { Step::End } else { Step::Lost };
     };
-    if !called.is_exact && code.machine == Machine::X86_64 {
+    if !called.is_exact {
         // They may have been saved where nobody knows.
-        for register in [3, 6, 12, 13, 14, 15] {
-            state.set(register, None);
+        let kept: &[u16] = match code.machine {
+            Machine::X86 => &[3, 5, 6, 7],
+            _ => &[3, 6, 12, 13, 14, 15],
+        };
+        for register in kept {
+            state.set(*register, None);
         }
     }
     for (register, offset) in &called.saved {
@@ -397,8 +400,8 @@ impl Stacks {
 type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Multiply>>;
 
 /// One multiplication for each number of a key.
-#[derive(Default)]
-struct Multiply(u64);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Multiply(u64);
 
 impl Hasher for Multiply {
     fn finish(&self) -> u64 {

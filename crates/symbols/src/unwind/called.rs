@@ -2,6 +2,7 @@
 //! call before it leads to the very function that the frame is in.
 
 use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
 
 use renacer_events::{Machine, Pid};
 
@@ -11,6 +12,7 @@ use super::state::{State, word_size};
 use super::window::Window;
 use crate::first_sight::{Images, Own};
 use crate::maps::{Maps, Place};
+use crate::walker::Multiply;
 
 /// How far up the stack a return address is looked for, in bytes. Frames of musl hold buffers of some pages at most.
 const FARTHEST: u64 = 32 << 10;
@@ -42,13 +44,15 @@ pub(crate) struct Located {
     pub bias: u64,
 }
 
+type FastSet<K> = HashSet<K, BuildHasherDefault<Multiply>>;
+
 /// What has been found out about return addresses, in the terms of their files.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// Functions may return to them.
-    returns: HashSet<(u32, u64)>,
+    returns: FastSet<(u32, u64)>,
     /// The call leads to this function.
-    leads: HashSet<(u32, u64, u32, u64)>,
+    leads: FastSet<(u32, u64, u32, u64)>,
 }
 
 impl Code<'_> {
@@ -191,7 +195,7 @@ impl Code<'_> {
         let Some((start, _)) = self.images.get(located.image).function(address) else {
             return self.search_nameless(located, address, state, window);
         };
-        let prologue = self.prologue(located, start, address);
+        let prologue = self.prologue(located, start, address).unwrap_or_default();
         let function = start.wrapping_add(located.bias);
         let stack = state.stack();
         let mut leads = |offset: u64, window: &mut Window| {
@@ -239,8 +243,7 @@ impl Code<'_> {
                 if !is_near || self.images.get(located.image).begins_within(start, address) {
                     continue;
                 }
-                let prologue = self.prologue(located, start, address);
-                if prologue.size == offset {
+                if let Some(prologue) = self.prologue(located, start, address).filter(|it| it.size == offset) {
                     return Some(Called {
                         function: start,
                         cfa_offset: offset + word,
@@ -253,10 +256,13 @@ impl Code<'_> {
         None
     }
 
-    fn prologue(&mut self, located: Located, start: u64, address: u64) -> Prologue {
-        let length = usize::try_from(address.saturating_sub(start)).unwrap_or(MOST_CODE).min(MOST_CODE);
-        let code = self.images.get(located.image).code(start, length).filter(|_| self.machine == Machine::X86_64);
-        code.map(code::prologue).unwrap_or_default()
+    /// What the function has put on the stack before it comes to an address, where its code can be read.
+    fn prologue(&mut self, located: Located, start: u64, address: u64) -> Option<Prologue> {
+        if self.machine != Machine::X86_64 {
+            return None;
+        }
+        let length = usize::try_from(address.checked_sub(start)?).ok()?.min(MOST_CODE);
+        self.images.get(located.image).code(start, length).map(code::prologue)
     }
 
     /// Whether the function that an address is in is the first on its stack: its return address is where `_start` or a
@@ -265,7 +271,7 @@ impl Code<'_> {
         let Some((start, _)) = self.images.get(located.image).function(address) else {
             return self.is_near_entry(state, window);
         };
-        let size = self.prologue(located, start, address).size;
+        let Some(size) = self.prologue(located, start, address).map(|prologue| prologue.size) else { return false };
         let Some(back) = window.word(state.stack().wrapping_add(size)) else { return false };
         let Some(from) = self.locate(back.wrapping_sub(1), window) else { return false };
         if self.calls_before(from, back, window)[0].is_none() {

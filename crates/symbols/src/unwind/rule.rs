@@ -21,7 +21,12 @@ pub(crate) enum Rule {
     /// A signal's frame as the kernel makes it, found by the code that leaves it.
     Signal,
     /// Found by a verified call, to be verified each time; none as long as none has been found.
-    Called(Option<Box<Called>>),
+    Called {
+        /// What has been found.
+        found: Option<Box<Called>>,
+        /// How often nothing was found.
+        failures: u8,
+    },
     /// A Go function.
     Go {
         /// What it has put on the stack, with its return address, in bytes.
