@@ -162,10 +162,6 @@ impl Collector {
         let taken = self.shared.taken();
         (taken.ids.clone(), taken.rejected)
     }
-
-    pub fn has_any(&self) -> bool {
-        !self.shared.taken().ids.is_empty()
-    }
 }
 
 impl Drop for Collector {
