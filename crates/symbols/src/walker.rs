@@ -17,6 +17,7 @@ use crate::modules::Modules;
 use crate::python::{Native, Python, Stopped, Wanted};
 use crate::unwind::called::{Code, Known, Located};
 use crate::unwind::cfi::Context;
+use crate::unwind::code::trampoline_size;
 use crate::unwind::rule::{Called, Rule, Step, go_on};
 use crate::unwind::signal_frame;
 use crate::unwind::state::{State, frame_register, stack_register, word_size};
@@ -211,7 +212,10 @@ fn first_rule(
     if let Some(rule) = image.rule(machine, looked_up, context) {
         return rule;
     }
-    if code.is_signal_trampoline(located, state.pc, window) {
+    // At its beginning, or in the call that it is for.
+    if code.is_signal_trampoline(located, state.pc, window)
+        || code.is_signal_trampoline(located, state.pc.wrapping_sub(trampoline_size(machine)), window)
+    {
         return Rule::Signal;
     }
     let image = code.images.get(located.image);

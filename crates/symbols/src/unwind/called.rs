@@ -138,16 +138,7 @@ impl Code<'_> {
         if self.known.leads.contains(&key) {
             return true;
         }
-        let mut looks = MOST_LOOKS;
-        let leads = self.calls_before(from, back, window).into_iter().flatten().any(|call| {
-            let at = |distance: i32| back.wrapping_add(i64::from(distance) as u64);
-            let target = match call {
-                Call::Direct(distance) => Some(at(distance)),
-                Call::Slot(distance) => window.other_word(at(distance)),
-                Call::Indirect => None,
-            };
-            target.is_some_and(|target| self.arrives(target, function, MOST_JUMPS, &mut looks, window))
-        });
+        let leads = self.reaches(from, back, &mut |_, target| target == function, window);
         if leads {
             if self.known.leads.len() >= MOST_KNOWN {
                 self.known.leads.clear();
@@ -157,9 +148,36 @@ impl Code<'_> {
         leads
     }
 
-    /// Whether code at `target` is the function, or jumps to it: stubs for other files, and tail calls.
-    fn arrives(&mut self, target: u64, function: u64, jumps: u32, looks: &mut u32, window: &mut Window) -> bool {
-        if target == function {
+    /// Whether the call before an address leads to a `goal`, a function that this holds for.
+    fn reaches(
+        &mut self,
+        from: Located,
+        back: u64,
+        goal: &mut dyn FnMut(&mut Self, u64) -> bool,
+        window: &mut Window,
+    ) -> bool {
+        let mut looks = MOST_LOOKS;
+        self.calls_before(from, back, window).into_iter().flatten().any(|call| {
+            let at = |distance: i32| back.wrapping_add(i64::from(distance) as u64);
+            let target = match call {
+                Call::Direct(distance) => Some(at(distance)),
+                Call::Slot(distance) => window.other_word(at(distance)),
+                Call::Indirect => None,
+            };
+            target.is_some_and(|target| self.arrives(target, goal, MOST_JUMPS, &mut looks, window))
+        })
+    }
+
+    /// Whether code at `target` is the goal, or jumps to it: stubs for other files, and tail calls.
+    fn arrives(
+        &mut self,
+        target: u64,
+        goal: &mut dyn FnMut(&mut Self, u64) -> bool,
+        jumps: u32,
+        looks: &mut u32,
+        window: &mut Window,
+    ) -> bool {
+        if goal(self, target) {
             return true;
         }
         let (Some(jumps), Some(left)) = (jumps.checked_sub(1), looks.checked_sub(1)) else { return false };
@@ -170,22 +188,24 @@ impl Code<'_> {
         let stub = image.code(own, 16).and_then(|code| code::stub_slot(code, target));
         if let Some(slot) = stub {
             let beyond = window.other_word(slot);
-            return beyond.is_some_and(|beyond| self.arrives(beyond, function, jumps, looks, window));
+            return beyond.is_some_and(|beyond| self.arrives(beyond, goal, jumps, looks, window));
         }
         let Some((start, end)) = image.function(own).filter(|(start, _)| *start == own) else { return false };
         let size = usize::try_from(end - start).unwrap_or(MOST_CODE).min(MOST_CODE);
         let Some(code) = image.code(own, size) else { return false };
-        if code::jumps(code, target).any(|next| next == function) {
+        // Jumps within the function are no calls.
+        let leaves = |next: &u64| next.wrapping_sub(target) >= size as u64;
+        let next: Vec<u64> = code::jumps(code, target).filter(leaves).collect();
+        if next.iter().any(|next| goal(self, *next)) {
             return true;
         }
-        // Only jumps to the beginning of another function are tail calls.
-        let others: Vec<u64> = code::jumps(code, target).filter(|next| next.abs_diff(target) >= size as u64).collect();
-        others.into_iter().any(|next| {
+        next.into_iter().any(|next| {
+            // Further ones are known by their symbols.
             let begins = self.locate(next, window).is_some_and(|located| {
                 let own = next.wrapping_sub(located.bias);
                 self.images.get(located.image).function(own).is_some_and(|(start, _)| start == own)
             });
-            begins && self.arrives(next, function, jumps, looks, window)
+            begins && self.arrives(next, goal, jumps, looks, window)
         })
     }
 
@@ -233,24 +253,20 @@ impl Code<'_> {
         for offset in (0..FARTHEST).step_by(word as usize) {
             let back = window.word(stack.checked_add(offset)?)?;
             let Some(from) = self.locate(back.wrapping_sub(1), window) else { continue };
-            if from.image != located.image {
-                continue;
-            }
-            for call in self.calls_before(from, back, window).into_iter().flatten() {
-                let Call::Direct(distance) = call else { continue };
-                let start = back.wrapping_sub(located.bias).wrapping_add(i64::from(distance) as u64);
+            let mut found = None;
+            let mut goal = |code: &mut Self, target: u64| {
+                let start = target.wrapping_sub(located.bias);
                 let is_near = address.checked_sub(start).is_some_and(|within| within < MOST_CODE as u64);
-                if !is_near || self.images.get(located.image).begins_within(start, address) {
-                    continue;
+                if is_near && !code.images.get(located.image).begins_within(start, address) {
+                    let prologue = code.prologue(located, start, address).filter(|it| it.size == offset);
+                    found = prologue.map(|prologue| (start, prologue.pushed));
                 }
-                if let Some(prologue) = self.prologue(located, start, address).filter(|it| it.size == offset) {
-                    return Some(Called {
-                        function: start,
-                        cfa_offset: offset + word,
-                        saved: prologue.pushed,
-                        is_exact: true,
-                    });
-                }
+                found.is_some()
+            };
+            if self.reaches(from, back, &mut goal, window)
+                && let Some((function, saved)) = found
+            {
+                return Some(Called { function, cfa_offset: offset + word, saved, is_exact: true });
             }
         }
         None

@@ -117,6 +117,15 @@ pub(crate) fn is_signal_trampoline(machine: Machine, code: &[u8]) -> bool {
     }
 }
 
+/// The size of the usual code of this kind, in bytes.
+pub(crate) fn trampoline_size(machine: Machine) -> u64 {
+    match machine {
+        Machine::X86_64 => 9,
+        Machine::X86 => 7,
+        Machine::Aarch64 => 8,
+    }
+}
+
 /// What a function has done to the stack by the time it reaches some address (x86-64).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Prologue {
