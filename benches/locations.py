@@ -98,9 +98,20 @@ def build_large(folder, units):
 
 
 def timed(command):
+    """Seconds that passed, and seconds for which the tracing thread computed, which tell more on a busy machine."""
     start = time.perf_counter()
-    run(command)
-    return time.perf_counter() - start
+    child = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL)
+    computed = 0
+    while child.poll() is None:
+        try:
+            computed = int(pathlib.Path(f"/proc/{child.pid}/task/{child.pid}/schedstat").read_text().split()[0])
+        except (OSError, IndexError):
+            pass
+        time.sleep(0.002)
+    passed = time.perf_counter() - start
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, command)
+    return passed, computed / 1e9
 
 
 def calls(renacer, folder, rounds):
@@ -120,17 +131,21 @@ def calls(renacer, folder, rounds):
     for _ in range(rounds):
         for name, (command, _) in tracers.items():
             times[name].append(timed(command))
-    per_call = {name: statistics.median(values) / tracers[name][1] * 1e6 for name, values in times.items()}
-    print(f"median of {rounds} rounds, depth 25; µs per call")
-    for name, value in per_call.items():
-        spread = ", ".join(f"{v / tracers[name][1] * 1e6:.1f}" for v in sorted(times[name]))
-        print(f"  {name:20} {value:10.2f}   ({spread})")
-    location = per_call["renacer"] - per_call["renacer --no-source"]
-    stack = per_call["renacer -k"] - per_call["renacer --no-source"]
-    print(f"added by locations {location:.2f} µs, by whole stacks {stack:.2f} µs")
-    if "strace -k" in per_call:
-        theirs = per_call["strace -k"] - per_call["strace"]
-        print(f"added by strace -k {theirs:.0f} µs: locations {location / theirs:.2%}, whole stacks {stack / theirs:.2%} of that")
+    print(f"medians of {rounds} rounds, depth 25, in µs per call: passed (least, most), and computed by the tracing thread")
+    passed, computed = {}, {}
+    for name, values in times.items():
+        per_call = sorted(value / tracers[name][1] * 1e6 for value, _ in values)
+        passed[name] = statistics.median(per_call)
+        computed[name] = statistics.median(value for _, value in values) / tracers[name][1] * 1e6
+        print(f"  {name:20} {passed[name]:10.2f} ({per_call[0]:.2f}, {per_call[-1]:.2f})   {computed[name]:10.2f}")
+    for what, measured in {"passed": passed, "computed": computed}.items():
+        base = measured["renacer --no-source"]
+        locations, stacks = measured["renacer"] - base, measured["renacer -k"] - base
+        line = f"added, time {what}: by locations {locations:.2f} µs, by whole stacks {stacks:.2f} µs"
+        if "strace -k" in measured:
+            theirs = measured["strace -k"] - measured["strace"]
+            line += f"; by strace -k {theirs:.0f} µs, of which these are {locations / theirs:.2%} and {stacks / theirs:.2%}"
+        print(line)
 
 
 def first(renacer, folder, rounds):
