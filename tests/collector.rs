@@ -5,6 +5,7 @@ mod peers;
 mod support;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use peers::subject::Subject;
 use peers::{Collector, Jaeger, Protocol, Rotel, Sink, built};
@@ -230,5 +231,50 @@ fn a_receiver_that_dies_during_the_run_loses_nothing() {
         let calls = all.values().filter(|name| *name == "getppid").count();
         // The shell itself makes one when it starts.
         assert_eq!(calls, ROUNDS * 200 + 1, "{}", finished.stderr);
+    }
+}
+
+/// The Collector is killed and started again three times during a run of a minute: Jaeger has all spans in the end.
+fn survives_the_collectors_deaths(protocol: Protocol) {
+    let jaeger = Jaeger::start();
+    let (mut collector, endpoints) = Collector::direct(&jaeger);
+    let threads = support::program("threads");
+    let script = format!(
+        "end=$(($(date +%s) + 60)); while [ $(date +%s) -lt $end ]; do {} 2 100; sleep 0.3; done",
+        threads.display()
+    );
+    let subject = Subject::exact(["sh", "-c", &script]);
+    let full = subject.file("all.jsonl");
+    let own = ["--detail", "full", "--shutdown-timeout", "60s", "-o", full.to_str().expect("a path that is text")];
+    let options = [&own.map(str::to_owned)[..], &endpoints.options(protocol)].concat();
+    let finished = std::thread::scope(|scope| {
+        let run = scope.spawn(|| subject.trace(&options));
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_secs(10));
+            assert!(!run.is_finished());
+            collector.kill_and_restart(&jaeger, endpoints, Duration::from_secs(5));
+        }
+        run.join().expect("the run ends")
+    });
+    assert!(finished.status.success(), "{}", finished.stderr);
+    let file = Trace::read(&full);
+    assert!(file.spans.len() > 10_000, "{}", finished.stderr);
+    let stored = jaeger.trace(&file.spans[0].trace_id).expect("the trace");
+    // What was taken without a word before a death was sent again, and Jaeger keeps it once.
+    assert_eq!(ids(&stored), ids(&file), "{}", finished.stderr);
+    assert!(finished.stderr.contains(" of them late)"), "{}", finished.stderr);
+    assert_eq!(std::fs::read_dir(full.parent().expect("a folder")).expect("it").count(), 1, "{}", finished.stderr);
+    eprintln!("{}", finished.stderr);
+}
+
+#[test]
+#[ignore = "takes a minute: cargo test --test collector -- --ignored"]
+fn all_spans_survive_three_deaths_of_the_collector() {
+    if ready(&["cc"]) {
+        std::thread::scope(|scope| {
+            for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
+                scope.spawn(move || survives_the_collectors_deaths(protocol));
+            }
+        });
     }
 }

@@ -52,6 +52,20 @@ impl Collector {
         whole.map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
+    /// One that receives OTLP and keeps nothing: what it says yes to is in Jaeger.
+    pub fn direct(jaeger: &Jaeger) -> (Collector, Endpoints) {
+        let (process, endpoints) = on_free_ports(|endpoints| direct_command(jaeger, endpoints));
+        (Collector { process, kept: tempfile::tempdir().expect("a temporary folder") }, endpoints)
+    }
+
+    /// Kills it, leaves it dead for a while, and starts such a one again under the same address.
+    pub fn kill_and_restart(&mut self, jaeger: &Jaeger, endpoints: Endpoints, dead: std::time::Duration) {
+        self.process.kill();
+        std::thread::sleep(dead);
+        self.process = Process::start(&mut direct_command(jaeger, endpoints));
+        self.process.expect("Everything is ready");
+    }
+
     /// One that reads a local file.
     pub fn reading(jaeger: &Jaeger, file: &Path) -> Collector {
         let process = Process::start(command("collector-file.yaml", jaeger).env("COLLECTOR_IN", file));
@@ -62,6 +76,13 @@ impl Collector {
 fn command(configuration: &str, jaeger: &Jaeger) -> Command {
     let mut command = Command::new(folder().join("otelcol"));
     command.arg("--config").arg(source(configuration)).env("JAEGER_OTLP_GRPC", jaeger.otlp.grpc.to_string());
+    command
+}
+
+fn direct_command(jaeger: &Jaeger, endpoints: Endpoints) -> Command {
+    let mut command = command("collector-direct.yaml", jaeger);
+    command.env("COLLECTOR_OTLP_GRPC", endpoints.grpc.to_string());
+    command.env("COLLECTOR_OTLP_HTTP", endpoints.http.to_string());
     command
 }
 
