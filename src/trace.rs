@@ -17,6 +17,7 @@ use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
 use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Tracer, capture};
 use renacer_symbols::modules::Modules;
+use renacer_symbols::python::Wanted;
 use renacer_symbols::resolver::{self, Resolver};
 use renacer_symbols::walker::{self, Walker};
 use renacer_text::{Counts, File, Ids, Lines, Loss, Summary, Timestamps, Why};
@@ -174,8 +175,10 @@ fn source(options: &TraceOptions, tracer: &mut Tracer) -> anyhow::Result<Option<
     };
     let (stacks, resolver) = Resolver::new(modules.clone(), wanted).start()?;
     let mut walk = walker::Options::default();
-    if let Some(frames) = options.stack {
-        walk.most_frames = frames as usize;
+    // The user's code may lie beyond the frames that are shown.
+    walk.most_frames = walk.most_frames.max(options.stack.unwrap_or(0) as usize);
+    if options.stack.is_none() && options.not_user_code.is_empty() {
+        walk.python = Wanted::UserCode;
     }
     tracer.walk_stacks(Box::new(Walker::new(modules, stacks, walk)));
     Ok(Some(resolver))

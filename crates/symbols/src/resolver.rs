@@ -71,6 +71,7 @@ impl Resolver {
     ///
     /// When the system gives no thread.
     pub fn start(self) -> io::Result<(Sender<Arc<Stack>>, Handle)> {
+        allow_descriptors();
         let (sender, receiver) = channel(QUEUE);
         let builder = std::thread::Builder::new().name("symbols".to_owned()).stack_size(STACK_SIZE);
         let thread = builder.spawn(move || self.run(&receiver))?;
@@ -137,6 +138,15 @@ impl Handle {
 
 /// V8's interpreter. What it runs is not known, so whatever lies beyond is not what the call was made in.
 const UNKNOWN_JAVASCRIPT: &str = "Builtins_InterpreterEntryTrampoline";
+
+/// Each file with code stays open: as many are allowed as the system lets us. A program that was started before keeps its own limit.
+fn allow_descriptors() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, files beyond the limit are counted as not read.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
 
 /// The function to name: the innermost of the user's with a line, else of the user's, else of a package, else of all.
 fn pick<'a, I: Iterator<Item = &'a Named>>(functions: impl Fn() -> I) -> Option<&'a Named> {
