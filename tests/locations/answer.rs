@@ -72,8 +72,12 @@ impl Marked {
             Language::Go => answer == self.function || same_but_for_type_arguments(answer, &self.function),
             Language::Cpp => without_arguments(answer) == self.function,
             Language::Rust => {
-                let name = closures_without_numbers(&without_arguments(answer));
-                name == self.function || is_method_without_type(&name, &self.function)
+                // A default method has the name of the trait, or of the type that it is compiled for.
+                let of_trait = answer.split_once(" as ").map(|(_, rest)| format!("<{rest}"));
+                [Some(answer), of_trait.as_deref()].into_iter().flatten().any(|answer| {
+                    let name = closures_without_numbers(&without_arguments(answer));
+                    name == self.function || is_method_without_type(&name, &self.function)
+                })
             }
             Language::Python => answer == self.function || answer.ends_with(&format!(".{}", self.function)),
         })
