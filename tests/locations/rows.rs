@@ -51,7 +51,7 @@ impl Row {
     /// Goes on with more shell once the program is built.
     fn then(mut self, tools: &[&'static str], script: &str) -> Row {
         self.tools.extend_from_slice(tools);
-        self.build.push_str("\n");
+        self.build.push('\n');
         self.build.push_str(script);
         self
     }
@@ -66,7 +66,7 @@ impl Row {
         self
     }
 
-    fn as_root(mut self) -> Row {
+    fn only_for_root(mut self) -> Row {
         self.root = true;
         self
     }
@@ -172,7 +172,7 @@ pub fn of_c() -> Vec<Row> {
         alone("gcc build id, the target's root", "gcc", "-O2 -g -static-pie")
             .then(&["objcopy", "strip", "chroot"], &format!("base=root/usr/lib/debug/.build-id\n{BY_BUILD_ID}\nmv program root"))
             .command(&["chroot", "root", "/program"])
-            .as_root(),
+            .only_for_root(),
         alone("gcc debuginfod's cache", "gcc", "-O2 -g").then(
             &["objcopy", "strip"],
             &format!("id=$(readelf -n program | sed -n 's/.*Build ID: //p'); {SEPARATE}; mkdir -p cache/$id; mv program.debug cache/$id/debuginfo"),
@@ -191,7 +191,7 @@ pub fn of_c() -> Vec<Row> {
         alone("gcc below another mount", "gcc", "-O1 -g")
             .then(&["unshare", "mount"], "cp /bin/true host; cp program inner")
             .command(&["unshare", "-m", "sh", "-c", "mount --bind inner host && exec ./host"])
-            .as_root(),
+            .only_for_root(),
         c("gcc path of the source relative", "gcc", "-O2 -g").then(
             &[],
             "here=$PWD; cd $SRC; gcc -O2 -g -w -pthread ./c/../c/main.c cpp/../c/other.c -o $here/program -ldl",
