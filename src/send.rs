@@ -158,7 +158,9 @@ impl Sending {
 
     /// Everything up to the first line that was not taken is done.
     fn advance(&mut self, progress: &mut Progress) {
-        while let Some(line) = self.ahead.pop_front_if(|line| line.open == 0 && !line.undelivered) {
+        while self.ahead.front().is_some_and(|line| line.open == 0 && !line.undelivered)
+            && let Some(line) = self.ahead.pop_front()
+        {
             (progress.line, progress.end) = (line.number & 0xffff_ffff_ffff, line.end);
             progress.flawed |= line.flawed;
         }

@@ -233,6 +233,7 @@ fn check_refused_connections(protocol: &'static str, calls: usize) {
     assert_eq!((outcome.delivered, outcome.left.len()), (0, outcome.produced.len()), "{}", outcome.finished.stderr);
 }
 
+/// The collector goes away for a while.
 fn check_absence(protocol: &'static str, calls: usize, absent: Duration) {
     let collector = Collector::start(|_, _| Answer::Accept);
     let run = Run::new(protocol, calls, "120s");
@@ -270,7 +271,7 @@ fn check_expired(protocol: &'static str, calls: usize) {
 }
 
 /// Everything, with a program of so many calls.
-fn check_all(calls: usize, latency: Plan, absent: Duration, shutdown: &'static str) {
+fn check_all(calls: usize, latency: Plan, shutdown: &'static str) {
     for protocol in PROTOCOLS {
         for case in &CASES {
             // Who never answers is waited for at the end.
@@ -279,7 +280,6 @@ fn check_all(calls: usize, latency: Plan, absent: Duration, shutdown: &'static s
         }
         check_slow(protocol, calls, latency, shutdown);
         check_refused_connections(protocol, calls);
-        check_absence(protocol, calls, absent);
         check_expired(protocol, calls);
     }
 }
@@ -288,7 +288,7 @@ fn check_all(calls: usize, latency: Plan, absent: Duration, shutdown: &'static s
 fn every_span_of_a_short_run_is_where_it_is_said_to_be() {
     if available(&["cc", "python3"]) {
         let latency: Plan = |_, _| Answer::AcceptAfter(Duration::from_millis(500));
-        check_all(8_000, latency, Duration::from_secs(1), "1s");
+        check_all(8_000, latency, "1s");
     }
 }
 
@@ -298,6 +298,21 @@ fn every_span_of_a_short_run_is_where_it_is_said_to_be() {
 fn every_span_of_200_000_calls_is_where_it_is_said_to_be() {
     if available(&["cc", "python3"]) {
         let latency: Plan = |_, _| Answer::AcceptAfter(Duration::from_secs(5));
-        check_all(200_000, latency, Duration::from_secs(20), "10s");
+        check_all(200_000, latency, "10s");
+    }
+}
+
+#[test]
+fn what_was_missed_during_a_short_absence_is_delivered() {
+    if available(&["cc"]) {
+        PROTOCOLS.iter().for_each(|protocol| check_absence(protocol, 8_000, Duration::from_secs(1)));
+    }
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn what_was_missed_of_200_000_calls_during_a_long_absence_is_delivered() {
+    if available(&["cc"]) {
+        PROTOCOLS.iter().for_each(|protocol| check_absence(protocol, 200_000, Duration::from_secs(20)));
     }
 }

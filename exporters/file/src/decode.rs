@@ -133,14 +133,17 @@ struct JsonAttribute<'a> {
 
 /// Just as OTLP writes a value: an object with one member.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum JsonValue<'a> {
-    #[serde(borrow)]
-    StringValue(Cow<'a, str>),
-    IntValue(&'a str),
-    BoolValue(bool),
-    DoubleValue(Number),
-    ArrayValue(JsonArray),
+    #[serde(borrow, rename = "stringValue")]
+    String(Cow<'a, str>),
+    #[serde(rename = "intValue")]
+    Int(&'a str),
+    #[serde(rename = "boolValue")]
+    Bool(bool),
+    #[serde(rename = "doubleValue")]
+    Double(Number),
+    #[serde(rename = "arrayValue")]
+    Array(JsonArray),
 }
 
 /// Numbers that JSON does not have are texts.
@@ -211,14 +214,12 @@ fn all(attributes: Vec<JsonAttribute>) -> Option<Vec<Attribute>> {
 
 fn attribute(attribute: JsonAttribute) -> Option<Attribute> {
     let value = match attribute.value {
-        JsonValue::StringValue(value) => Value::Text(text(&value)),
-        JsonValue::IntValue(digits) => Value::Int(digits.parse().ok()?),
-        JsonValue::BoolValue(value) => Value::Bool(value),
-        JsonValue::DoubleValue(Number::Finite(value)) => Value::Double(value),
-        JsonValue::DoubleValue(Number::Other(name)) => Value::Double(name.parse().ok()?),
-        JsonValue::ArrayValue(array) => {
-            Value::Texts(array.values.iter().map(|value| text(&value.string_value)).collect())
-        }
+        JsonValue::String(value) => Value::Text(text(&value)),
+        JsonValue::Int(digits) => Value::Int(digits.parse().ok()?),
+        JsonValue::Bool(value) => Value::Bool(value),
+        JsonValue::Double(Number::Finite(value)) => Value::Double(value),
+        JsonValue::Double(Number::Other(name)) => Value::Double(name.parse().ok()?),
+        JsonValue::Array(array) => Value::Texts(array.values.iter().map(|value| text(&value.string_value)).collect()),
     };
     Some(Attribute { key: Cow::Owned(attribute.key.into_owned()), value })
 }

@@ -8,7 +8,8 @@ use std::time::Instant;
 use renacer_events::{Attribute, Caller, Resource, Span, SpanId, SpanKind, Status, TraceId};
 use renacer_otlp::{Limits, Protocol, encode_request};
 
-const SPANS: u64 = 1400;
+/// As many as one request has.
+const SPANS: u64 = 1000;
 const ROUNDS: usize = 300;
 
 fn span(resource: &Arc<Resource>, id: u64) -> Span {

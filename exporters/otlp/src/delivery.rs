@@ -178,6 +178,7 @@ impl Worker {
             }
             let config = &self.shared.config;
             let left = config.batch_timeout.saturating_sub(started.elapsed());
+            let sent = Instant::now();
             let answer = self.client.send(bytes.clone(), config.timeout.min(left)).await;
             let (message, after, lost) = match answer {
                 Answer::Delivered { rejected, message } => {
@@ -202,7 +203,8 @@ impl Worker {
                 Answer::TimedOut(message) => (message, None, true),
                 Answer::Retry { message, after } => (message, after, false),
             };
-            let others_succeed = self.shared.lock().last_success.is_some_and(|at| at > started);
+            // Since this attempt: an earlier success says nothing of now, and a probe that fails must say so.
+            let others_succeed = self.shared.lock().last_success.is_some_and(|at| at > sent);
             let ending = self.shared.lock().ending.is_some();
             let wait = with_jitter(pause.min(if ending { LONGEST_LAST_PAUSE } else { LONGEST_PAUSE }));
             let wait = after.map_or(wait, |after| after.max(wait));

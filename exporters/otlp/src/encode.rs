@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use renacer_events::{Resource, Span};
 
 use crate::config::Protocol;
@@ -19,9 +20,10 @@ enum Form {
 }
 
 impl Form {
-    fn new(protocol: Protocol) -> Self {
+    /// With so many bytes in front of the first span, in protobuf.
+    fn new(protocol: Protocol, gap: usize) -> Self {
         match protocol {
-            Protocol::Grpc | Protocol::HttpProtobuf => Form::Protobuf(Vec::new()),
+            Protocol::Grpc | Protocol::HttpProtobuf => Form::Protobuf(vec![0; gap]),
             Protocol::HttpJson => Form::Json(String::new()),
         }
     }
@@ -38,6 +40,8 @@ struct Group {
     resource: Arc<Resource>,
     encoded_resource: Arc<Form>,
     spans: Form,
+    /// Bytes in front of the spans, for what will stand there: mostly there is one group, which need not be copied then.
+    gap: usize,
 }
 
 /// Encodes spans of one run.
@@ -89,8 +93,9 @@ impl Encoder {
                     let encoded_resource = self.resource(&span.resource);
                     // What stands around the spans: the scope, the schema's address twice, and lengths.
                     body.len += encoded_resource.len() + 256;
-                    let spans = Form::new(self.protocol);
-                    body.groups.push(Group { resource: span.resource.clone(), encoded_resource, spans });
+                    let gap = if body.groups.is_empty() { encoded_resource.len() + 256 } else { 0 };
+                    let spans = Form::new(self.protocol, gap);
+                    body.groups.push(Group { resource: span.resource.clone(), encoded_resource, spans, gap });
                     body.places.insert(address, body.groups.len() - 1);
                     body.groups.len() - 1
                 }
@@ -127,7 +132,17 @@ impl Body {
     }
 
     /// The bytes to send.
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Bytes {
+        if let [Group { encoded_resource, spans: Form::Protobuf(spans), gap, .. }] = &mut self.groups[..]
+            && let Form::Protobuf(resource) = &**encoded_resource
+        {
+            let head = protobuf::head(resource, spans.len() - *gap);
+            if let Some(start) = gap.checked_sub(head.len()) {
+                spans[start..*gap].copy_from_slice(&head);
+                protobuf::tail(spans);
+                return Bytes::from(std::mem::take(spans)).slice(start..);
+            }
+        }
         let (mut bytes, mut text) = (Vec::new(), String::new());
         for group in &self.groups {
             match (&*group.encoded_resource, &group.spans) {
@@ -135,7 +150,10 @@ impl Body {
                     if bytes.is_empty() {
                         bytes.reserve(self.len);
                     }
-                    protobuf::resource_spans(&mut bytes, resource, spans);
+                    let spans = &spans[group.gap..];
+                    bytes.extend_from_slice(&protobuf::head(resource, spans.len()));
+                    bytes.extend_from_slice(spans);
+                    protobuf::tail(&mut bytes);
                 }
                 (Form::Json(resource), Form::Json(spans)) => {
                     if text.is_empty() {
@@ -151,15 +169,15 @@ impl Body {
             }
         }
         if text.is_empty() {
-            return bytes;
+            return bytes.into();
         }
         text.push_str("]}");
-        text.into_bytes()
+        text.into_bytes().into()
     }
 }
 
 /// Encodes spans as one request, uncompressed: what [`crate::Exporter`] sends for them.
-pub fn encode_request(protocol: Protocol, limits: Limits, spans: &[Span]) -> Vec<u8> {
+pub fn encode_request(protocol: Protocol, limits: Limits, spans: &[Span]) -> Bytes {
     Encoder::new(protocol, limits).body(spans).finish()
 }
 

@@ -71,7 +71,7 @@ impl Content {
 
     pub(crate) fn finish(self) -> Bytes {
         match self {
-            Content::Body(body) => body.finish().into(),
+            Content::Body(body) => body.finish(),
             Content::Encoded(bytes) => bytes,
         }
     }

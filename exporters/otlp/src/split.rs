@@ -27,6 +27,9 @@ pub(crate) fn halve(protocol: Protocol, request: &[u8], count: usize) -> Option<
 
 type Range = std::ops::Range<usize>;
 
+/// What becomes of a field: other content, or nothing; or the whole makes no sense.
+type Change<'a> = &'a mut dyn FnMut(&[u8]) -> Option<Option<Vec<u8>>>;
+
 /// The request with only the spans of this range; it must have `count` of them in all.
 fn protobuf(request: &[u8], range: Range, count: usize) -> Option<Vec<u8>> {
     let mut at = 0;
@@ -43,11 +46,7 @@ fn protobuf(request: &[u8], range: Range, count: usize) -> Option<Vec<u8>> {
 
 /// A structure with the fields of this number changed, or left out. What has none left is left out itself (`Some(None)`);
 /// what makes no sense gives `None`.
-fn filter(
-    structure: &[u8],
-    wanted: u64,
-    change: &mut dyn FnMut(&[u8]) -> Option<Option<Vec<u8>>>,
-) -> Option<Option<Vec<u8>>> {
+fn filter(structure: &[u8], wanted: u64, change: Change) -> Option<Option<Vec<u8>>> {
     let (mut out, mut kept) = (Vec::with_capacity(structure.len()), false);
     let mut whole = 0;
     for (number, content, raw) in raw_fields(structure) {
