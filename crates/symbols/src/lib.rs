@@ -10,6 +10,8 @@ mod debuginfod;
 mod decompress;
 mod dwarf;
 mod first_sight;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod golang;
 pub mod mapped;
 mod maps;
@@ -18,6 +20,7 @@ mod names;
 pub mod object_file;
 pub mod perf_map;
 pub mod python;
+mod replay;
 pub mod resolver;
 mod rooted;
 mod split_units;

@@ -117,14 +117,16 @@ impl Maps {
         self.ranges = Arc::new(mappings.into_iter().map(new).collect());
     }
 
-    /// What was mapped at a range is there no more.
-    pub fn forget(&mut self, start: u64, length: u64) {
+    /// What was mapped at a range is there no more; whether code was.
+    pub fn forget(&mut self, start: u64, length: u64) -> bool {
         self.changed = true;
         let end = start.saturating_add(length);
         let gone = |range: &Range| range.start < end && start < range.end;
-        if self.ranges.iter().any(gone) {
+        let had_code = self.ranges.iter().any(gone);
+        if had_code {
             Arc::make_mut(&mut self.ranges).retain(|range| !gone(range));
         }
+        had_code
     }
 }
 

@@ -15,6 +15,7 @@ use crate::first_sight::{Images, Own};
 use crate::maps::Maps;
 use crate::modules::Modules;
 use crate::python::{Native, Python, Stopped, Wanted};
+use crate::replay::{Looked, Replays};
 use crate::unwind::called::{Code, Known, Located};
 use crate::unwind::cfi::Context;
 use crate::unwind::code::trampoline_size;
@@ -62,6 +63,15 @@ pub struct Walker {
     /// Those of the frames.
     stack_pointers: Vec<u64>,
     python: Python,
+    replays: Replays,
+}
+
+/// What came of a walk.
+enum Walked {
+    /// The thread stands as one stood before.
+    Again(Arc<Stack>),
+    /// There are new frames, found by looking at these registers, up to this stack pointer.
+    Anew { end: StackEnd, used: u32, outermost: u64 },
 }
 
 /// What is known of one process.
@@ -89,6 +99,7 @@ impl Walker {
             buffers: Buffers::default(),
             frames: Vec::new(),
             stack_pointers: Vec::new(),
+            replays: Replays::new(),
         }
     }
 
@@ -115,11 +126,15 @@ impl Walker {
         );
     }
 
-    fn frames(&mut self, pid: Pid, registers: &Registers, memory: &mut dyn ReadMemory) -> StackEnd {
+    fn frames(&mut self, pid: Pid, registers: &Registers, memory: &mut dyn ReadMemory) -> Walked {
         let process = self.processes.entry(pid).or_default();
         let machine = registers.machine;
         let mut state = State::new(registers);
         let mut window = Window::new(memory, &mut self.buffers, state.stack(), word_size(machine));
+        if let Some((stack, outermost)) = self.replays.find(pid, registers, |address| window.read_already(address)) {
+            window.learn(outermost);
+            return Walked::Again(stack);
+        }
         let mut code = Code {
             pid,
             machine,
@@ -175,7 +190,7 @@ impl Walker {
             };
         };
         window.learn(state.stack());
-        end
+        Walked::Anew { end, used: state.used.get(), outermost: state.stack() }
     }
 }
 
@@ -332,9 +347,22 @@ impl StackWalker for Walker {
     fn walk(&mut self, pid: Pid, tid: Tid, registers: &Registers, memory: &mut dyn ReadMemory) -> Option<Arc<Stack>> {
         self.frames.clear();
         self.stack_pointers.clear();
-        let mut end = self.frames(pid, registers, memory);
+        let (mut end, used, outermost) = match self.frames(pid, registers, memory) {
+            Walked::Again(stack) => return Some(stack),
+            Walked::Anew { end, used, outermost } => (end, used, outermost),
+        };
         self.interpret(pid, tid, registers, memory, &mut end);
-        if self.frames.is_empty() { None } else { Some(self.stacks.intern(&self.frames, end)) }
+        if self.frames.is_empty() {
+            return None;
+        }
+        let stack = self.stacks.intern(&self.frames, end);
+        let process = self.processes.get(&pid);
+        // Python's frames are not on the stack, and what failed may succeed.
+        let holds = end == StackEnd::Complete && process.is_some_and(|process| process.interpreter.is_none());
+        if let Some(words) = self.buffers.looked().filter(|_| holds) {
+            self.replays.remember(pid, registers, &Looked { used, words, outermost }, &stack);
+        }
+        Some(stack)
     }
 
     fn started(&mut self, pid: Pid, creator: Option<Pid>) {
@@ -343,17 +371,21 @@ impl StackWalker for Walker {
     }
 
     fn image_replaced(&mut self, pid: Pid) {
+        self.replays.forget();
         self.python.forget(pid);
         self.processes.insert(pid, Process::default());
     }
 
     fn remapped(&mut self, pid: Pid, start: u64, length: u64) {
-        if let Some(process) = self.processes.get_mut(&pid) {
-            process.maps.forget(start, length);
+        if let Some(process) = self.processes.get_mut(&pid)
+            && process.maps.forget(start, length)
+        {
+            self.replays.forget();
         }
     }
 
     fn exited(&mut self, pid: Pid) {
+        self.replays.forget();
         self.python.forget(pid);
         self.processes.remove(&pid);
     }

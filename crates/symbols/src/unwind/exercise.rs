@@ -27,7 +27,7 @@ pub fn exercise(
         let rule = image.rule(machine, address, &mut context);
         image.function(address);
         image.has_no_rules(machine);
-        let mut state = State { machine, pc: address, general: [register; 32], unknown: 0 };
+        let mut state = State { machine, pc: address, general: [register; 32], unknown: 0, used: Default::default() };
         let mut window = Window::new(memory, &mut buffers, register, word_size(machine));
         let step = match rule {
             Some(Rule::Small(small)) => small.apply(&mut state, &mut window),

@@ -1,5 +1,7 @@
 //! The registers of one frame while a walk goes from the innermost frame outward.
 
+use std::cell::Cell;
+
 use renacer_events::{Machine, Registers};
 
 /// What is known of the registers of a frame.
@@ -13,6 +15,8 @@ pub(crate) struct State {
     pub general: [u64; 32],
     /// A bit for each general register whose value is not known.
     pub unknown: u32,
+    /// A bit for each general register that was asked for.
+    pub used: Cell<u32>,
 }
 
 /// The DWARF number of the stack pointer.
@@ -76,6 +80,7 @@ impl State {
             pc: address(registers.machine, registers.instruction_pointer),
             general: registers.general,
             unknown: 0,
+            used: Cell::new(0),
         };
         state.general[usize::from(stack_register(state.machine))] = registers.stack_pointer;
         state
@@ -85,6 +90,7 @@ impl State {
     pub fn register(&self, number: u16) -> Option<u64> {
         let index = usize::from(number);
         let known = index < self.general.len() && self.unknown >> index & 1 == 0;
+        self.used.set(self.used.get() | u32::from(known) << (index & 31));
         known.then(|| self.general[index])
     }
 

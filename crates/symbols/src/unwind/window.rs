@@ -29,6 +29,17 @@ pub(crate) struct Buffers {
     pieces: [Piece; 2],
     /// What stacks have needed lately, in bytes.
     usual: Option<usize>,
+    /// The words of the stack that the walk has looked at.
+    looked: Vec<(u64, u64)>,
+    /// Nothing else was looked at.
+    only_stack: bool,
+}
+
+impl Buffers {
+    /// The words that the last walk has looked at, if these are all that decided it.
+    pub fn looked(&self) -> Option<&[(u64, u64)]> {
+        self.only_stack.then_some(&self.looked)
+    }
 }
 
 /// A thread's memory after a walk: what has been read of it is not read again.
@@ -115,6 +126,8 @@ impl<'a> Window<'a> {
     pub fn new(memory: &'a mut dyn ReadMemory, buffers: &'a mut Buffers, stack: u64, word: u64) -> Self {
         buffers.pieces[1].length = 0;
         buffers.pieces[1].ended = true;
+        buffers.looked.clear();
+        buffers.only_stack = true;
         let size = buffers.usual.unwrap_or(FIRST);
         buffers.pieces[0].start(memory, stack, size);
         Window { memory, buffers, word: word as usize }
@@ -124,8 +137,10 @@ impl<'a> Window<'a> {
     #[inline]
     pub fn word(&mut self, address: u64) -> Option<u64> {
         if let Some(word) = self.buffers.pieces[0].get(address, self.word) {
+            self.buffers.looked.push((address, word));
             return Some(word);
         }
+        self.buffers.only_stack = false;
         self.read_word(address)
     }
 
@@ -150,6 +165,12 @@ impl<'a> Window<'a> {
         self.buffers.pieces[0].get(address, word)
     }
 
+    /// The word at an address, if it has been read.
+    #[inline]
+    pub fn read_already(&self, address: u64) -> Option<u64> {
+        self.buffers.pieces[0].get(address, self.word)
+    }
+
     /// A word that is no part of a stack.
     pub fn other_word(&mut self, address: u64) -> Option<u64> {
         let mut bytes = [0; 8];
@@ -170,6 +191,7 @@ impl<'a> Window<'a> {
 
     /// Reads bytes that are no part of a stack; how many could be read.
     pub fn bytes(&mut self, address: u64, buffer: &mut [u8]) -> usize {
+        self.buffers.only_stack = false;
         self.memory.read(address, buffer).min(buffer.len())
     }
 }
