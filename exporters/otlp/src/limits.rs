@@ -56,11 +56,14 @@ impl Limits {
 }
 
 /// The start of `text` that is within `characters` and [`MAX_TEXT`] bytes.
+#[inline]
 pub(crate) fn cut(text: &str, characters: usize) -> &str {
     // No text has more characters than bytes.
-    if text.len() <= characters.min(MAX_TEXT) {
-        return text;
-    }
+    if text.len() <= characters.min(MAX_TEXT) { text } else { cut_long(text, characters) }
+}
+
+#[cold]
+fn cut_long(text: &str, characters: usize) -> &str {
     let end = text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at);
     let mut end = end.min(MAX_TEXT);
     while !text.is_char_boundary(end) {

@@ -30,6 +30,7 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
+#[inline]
 fn varint_len(number: u64) -> usize {
     // 7 bits a byte, and at least one byte.
     (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
@@ -100,6 +101,7 @@ fn array_len(texts: &[renacer_events::Text], length: usize) -> usize {
 
 /// Writes an attribute of the sort that nearly all are: a text or a number, less than 128 bytes in all, so that each length
 /// is one byte. Half of the encoder's time goes here. Tells whether it was one.
+#[inline]
 fn short_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute, length: usize) -> bool {
     let key = attribute.key.as_bytes();
     let tag = (field << 3 | BYTES) as u8;
@@ -193,10 +195,16 @@ pub(crate) fn span(out: &mut Vec<u8>, span: &Span, limits: &Limits) {
         times[11] = 8 << 3 | 1;
         times[12..].copy_from_slice(&span.end.to_le_bytes());
         out.extend_from_slice(&times);
-        for entry in span.all_attributes().take(limits.attributes) {
+        let (own, of_caller) = (&span.attributes[..], span.caller.attributes());
+        let present = own.len() + of_caller.len();
+        let own = &own[..own.len().min(limits.attributes)];
+        for entry in own {
             attribute(out, 9, entry, limits.value_length);
         }
-        count(out, 10, left_out(span.attribute_count(), limits.attributes).saturating_add(span.dropped_attributes));
+        for entry in &of_caller[..of_caller.len().min(limits.attributes - own.len())] {
+            attribute(out, 9, entry, limits.value_length);
+        }
+        count(out, 10, left_out(present, limits.attributes).saturating_add(span.dropped_attributes));
         for entry in span.events.iter().take(limits.events) {
             event(out, entry, limits);
         }
