@@ -266,7 +266,6 @@ fuzz_target!(|bytes: &[u8]| {
         detail: input.choose(&[Detail::Auto, Detail::Summary, Detail::Full]),
         max_spans: input.byte().into(),
         slow: Duration::from_nanos(input.byte().into()),
-        root: ROOT,
     };
     let mut assembler = Assembler::new(options, Decoder::default(), Made::default());
     let mut now = 1000_u64;

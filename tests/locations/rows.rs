@@ -11,6 +11,8 @@ pub enum Expected {
     NearlyAllLines,
     /// The rows of musl, taken together: file and line of 99 in 100.
     MostLines,
+    /// What line information there is does not suffice to be sure.
+    NothingWrong,
     /// There is no line information; function names at most.
     Nothing,
 }
@@ -245,6 +247,7 @@ pub fn of_cpp() -> Vec<Row> {
         cpp("g++ static", "g++", "-O2 -g -static"),
         cpp("g++ LTO", "g++", "-O2 -g -flto"),
         cpp("g++ .dwo", "g++", "-O2 -g -gsplit-dwarf"),
+        cpp("g++ .dwo lost", "g++", "-O2 -g -gsplit-dwarf").then(&[], "rm *.dwo").expecting(Expected::NothingWrong),
         cpp("g++ dwz", "g++", "-O1 -g").then(&["dwz"], "dwz -L none -l none program"),
         cpp("clang++ -O0", "clang++", "-O0 -g"),
         cpp("clang++ -O2", "clang++", "-O2 -g"),
@@ -264,6 +267,9 @@ pub fn of_rust() -> Vec<Row> {
         rust("rustc thin LTO", "-O -g -C lto=thin"),
         rust("rustc split, packed", "-O -g -C split-debuginfo=packed"),
         rust("rustc split, unpacked", "-g -C split-debuginfo=unpacked"),
+        rust("rustc split, lost", "-O -g -C split-debuginfo=unpacked")
+            .then(&[], "rm *.dwo")
+            .expecting(Expected::NothingWrong),
         rust("rustc panic=abort", "-O -C debuginfo=1 -C panic=abort"),
         rust("rustc static", "-O -g -C target-feature=+crt-static"),
         rust("rustc v0 names", "-O -g -C symbol-mangling-version=v0"),

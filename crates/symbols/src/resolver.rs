@@ -102,8 +102,16 @@ impl Resolver {
     fn source(&self, symbolizer: &mut Symbolizer, stack: &Stack) -> Source {
         let named: Vec<_> = stack.frames.iter().map(|&frame| symbolizer.frame(frame)).collect();
         let functions = || named.iter().flat_map(|named| named.iter());
-        let is_known = |named: &&Named| named.function.as_deref() != Some(UNKNOWN_JAVASCRIPT);
-        let best = pick(|| functions().take_while(is_known));
+        // Behind a function of whose callers some may be missing, what is found is not the innermost of the user's.
+        let known = || {
+            let mut is_whole = true;
+            functions().take_while(move |named| {
+                let was_whole = is_whole;
+                is_whole &= !named.is_partial;
+                was_whole && named.function.as_deref() != Some(UNKNOWN_JAVASCRIPT)
+            })
+        };
+        let best = pick(known);
         let mut attributes = best.map(attributes).unwrap_or_default();
         let mut lines = Vec::new();
         if let Some(most) = self.options.stacktrace {

@@ -34,6 +34,8 @@ pub(crate) struct Named {
     pub(crate) is_inlined: bool,
     /// Whose code it is.
     pub(crate) owner: Owner,
+    /// Functions between this one and its caller may be missing.
+    pub(crate) is_partial: bool,
     /// How far the frame's address is from the beginning of the function that has the code.
     pub(crate) offset: Option<u64>,
 }
@@ -161,6 +163,7 @@ impl Symbolizer {
                     column: 0,
                     is_inlined: false,
                     owner: user_code::of_interpreted(&self.rules, &found.file),
+                    is_partial: false,
                     offset: None,
                 };
                 (vec![named], true)
@@ -177,6 +180,7 @@ impl Symbolizer {
                     line: 0,
                     column: 0,
                     is_inlined: false,
+                    is_partial: false,
                     offset: None,
                 };
                 (vec![named], true)
@@ -193,7 +197,9 @@ impl Symbolizer {
         state.used = self.clock;
         let is_system = is_system(module, path);
         let (mut places, is_final) = state.places(module, &self.files, is_system, address, &mut self.tally);
-        let needs_symbol = places.last().is_none_or(|place| place.function.is_none() || place.is_bare);
+        // The function that a symbol names may not be the one that the line is in.
+        let needs_symbol =
+            places.last().is_none_or(|place| (place.function.is_none() || place.is_bare) && !place.is_partial);
         if needs_symbol && let Some(symbol) = state.symbol(address) {
             if places.is_empty() {
                 places.push(Place::default());
@@ -220,6 +226,7 @@ impl Symbolizer {
             line: place.line,
             column: place.column,
             is_inlined: place.is_inlined,
+            is_partial: place.is_partial,
             owner,
         });
         (named.collect(), is_final)

@@ -53,6 +53,8 @@ pub(crate) struct Place {
     pub(crate) is_inlined: bool,
     /// The address at which the function begins that all this was inlined into.
     pub(crate) start: Option<u64>,
+    /// Which functions were inlined here is in a file that was not found: there may be others between this one and its caller.
+    pub(crate) is_partial: bool,
 }
 
 /// Time that lookups in one file may take, beyond that for opening it, for each of them.
@@ -170,7 +172,10 @@ fn places_in(
     if let Some(line) = line {
         here = Place { file: path(line.file), line: line.line, column: line.column, ..here };
     }
-    let Some((entry, start)) = function else { return Ok(Some(vec![here])) };
+    let Some((entry, start)) = function else {
+        here.is_partial = unit.own.dwo_id.is_some() && unit.split.is_none();
+        return Ok(Some(vec![here]));
+    };
     let (file, described) = unit.split.as_ref().map_or((dwarf, &unit.own), |(file, unit)| (&**file, unit));
     let inlined = functions::inlined(UnitRef::new(file, described), entry, address, effort)?;
     let mut name = |offset| {
