@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use peers::subject::Subject;
 use peers::{Collector, Jaeger, Protocol, Rotel, Sink, built};
-use support::spans::Trace;
-use support::{available, wait_until};
+use support::spans::{Kind, Trace};
+use support::{available, finish, renacer, wait_until};
 
 fn ids(trace: &Trace) -> BTreeSet<String> {
     trace.spans.iter().map(|span| span.span_id.clone()).collect()
@@ -277,4 +277,73 @@ fn all_spans_survive_three_deaths_of_the_collector() {
             }
         });
     }
+}
+
+/// A Rust program's `std::fs::File::open` names the program's own function, file and line in Jaeger, behind the Collector.
+#[test]
+fn the_line_of_rusts_file_open_arrives() {
+    if !ready(&["rustc"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("opener.rs");
+    let code = "mod shelf {\n    #[inline(never)]\n    pub fn take(name: &str) -> bool {\n        std::fs::File::open(name).is_ok()\n    }\n}\n\n\
+                fn main() {\n    shelf::take(\"/no such file\");\n}\n";
+    std::fs::write(&source, code).expect("a file");
+    let program = folder.path().join("opener");
+    let mut rustc = std::process::Command::new("rustc");
+    rustc.args(["-O", "-g", "--edition", "2024", "-o"]).arg(&program).arg(&source);
+    assert!(rustc.status().expect("rustc runs").success());
+
+    let subject = Subject::exact([&program]);
+    let jaeger = Jaeger::start();
+    let (_collector, endpoints) = Collector::receiving(&jaeger);
+    let file = subject.trace_with_file(&endpoints.options(Protocol::Grpc));
+    let stored = handed_over(&jaeger, &file);
+    let opens = stored.of(Kind::Call).filter(|call| call.text("syscall.arg.pathname") == Some("\"/no such file\""));
+    let opens: Vec<_> = opens.collect();
+    let [open] = opens.as_slice() else { panic!("{opens:?}") };
+    assert_eq!(open.text("code.function.name"), Some("opener::shelf::take"));
+    assert_eq!(open.text("code.file.path"), source.canonicalize().ok().as_ref().and_then(|path| path.to_str()));
+    assert_eq!(open.int("code.line.number"), Some(4));
+    assert_eq!(open.text("renacer.code.origin"), None);
+}
+
+/// A run that is too long to look at call by call arrives merged, and its totals are exact.
+#[test]
+fn a_long_run_arrives_merged_with_exact_totals() {
+    if !ready(&["cc"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let flood = support::program("flood");
+    let opened = folder.path().join("opened meanwhile");
+    std::fs::write(&opened, "text").expect("a file");
+    let jaeger = Jaeger::start();
+    let (_collector, endpoints) = Collector::receiving(&jaeger);
+    let file = folder.path().join("all.otlp.jsonl");
+    let input = folder.path().join("input");
+    std::fs::write(&input, "x").expect("a file");
+    let mut command = renacer();
+    command.args(["trace", "-o"]).arg(&file).args(endpoints.options(Protocol::HttpProtobuf)).arg("--");
+    command.arg(&flood).arg(folder.path()).arg("16000");
+    command.stdin(std::fs::File::open(&input).expect("a file"));
+    let finished = finish(&mut command);
+    assert!(finished.status.success(), "{}", finished.stderr);
+
+    let all = Trace::read(&file);
+    assert_eq!(all.faults(), [""; 0]);
+    let calls = all.of(Kind::Call).count() as i64;
+    assert!(calls > 18_000);
+    let mut stored = None;
+    wait_until("the root span in Jaeger", || {
+        stored = jaeger.trace(&all.spans[0].trace_id);
+        stored.as_ref().is_some_and(|trace| trace.spans.iter().any(|span| span.int("renacer.calls").is_some()))
+    });
+    let stored = stored.expect("it is there");
+    assert_eq!(stored.faults(), [""; 0]);
+    assert!(stored.spans.len() < 12_000, "{}", stored.spans.len());
+    assert_eq!(stored.of(Kind::Call).map(|call| call.int("syscall.count").unwrap_or(1)).sum::<i64>(), calls);
+    let failures = |trace: &Trace| trace.of(Kind::Call).filter(|call| call.text("error.type").is_some()).count();
+    assert_eq!(failures(&stored), failures(&all));
 }
