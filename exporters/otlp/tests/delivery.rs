@@ -364,6 +364,42 @@ fn a_backlog_goes_out_when_the_collector_answers_again() {
     }
 }
 
+/// One request waits to be repeated while another one succeeds; then nobody is there any more, and the first one becomes the
+/// probe that fails. Later success must still be found.
+#[test]
+fn a_probe_that_fails_after_an_earlier_success_is_not_the_last_one() {
+    let later = vec![("retry-after", "1".to_owned())];
+    let busy = || Answer::Http(503, later.clone(), vec![]);
+    let collector = Collector::with(vec![busy(), Answer::Accept, Answer::Hang, busy()], Answer::Accept, None);
+    let mut config = config(&collector.url(), "http/protobuf");
+    config.max_requests = 2;
+    config.timeout = Duration::from_millis(200);
+    config.schedule_delay = Duration::ZERO;
+    let mut exporter = Exporter::start(config).unwrap();
+    let push = |exporter: &mut Exporter, portion: u64| {
+        exporter.push(spans(portion * 10..portion * 10 + 10));
+        exporter.tick(Instant::now());
+        let asked = collector.received().len();
+        let start = Instant::now();
+        while collector.received().len() == asked && start.elapsed() < LONG {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    };
+    // Refused for a second; accepted; not answered within the time: nobody is there.
+    (0..3).for_each(|portion| push(&mut exporter, portion));
+    // The first one is repeated, as a probe, and refused once more.
+    let start = Instant::now();
+    while collector.received().len() < 4 {
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(start.elapsed() < LONG);
+    }
+    let settled = push_backlog(&mut exporter, 3);
+    assert_eq!(settled.iter().map(|it| it.delivered as usize + it.undelivered.len()).sum::<usize>(), 30);
+    let finished = exporter.finish(LONG);
+    assert!(finished.counts.delivered >= 10, "{:?}", finished.counts);
+    assert!(collector.received().len() >= 5);
+}
+
 #[test]
 fn a_backlog_that_is_under_way_at_the_end_comes_back() {
     let collector = Collector::start(vec![Answer::Accept, Answer::Hang]);
