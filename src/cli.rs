@@ -146,6 +146,14 @@ pub struct TraceOptions {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnTimeout::Detach, requires = "duration", help_heading = "Volume")]
     pub on_timeout: OnTimeout,
 
+    /// Let the local file grow to this size only, such as 100MB; with the ring, all its files together.
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Volume")]
+    pub max_output: Option<u64>,
+
+    /// What happens when the local file is as large as it may get.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = MaxOutputPolicy::Ring, requires = "max_output", help_heading = "Volume")]
+    pub max_output_policy: MaxOutputPolicy,
+
     /// Begin another trace after this time, linked to the one before.
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Volume")]
     pub rotate: Option<Duration>,
@@ -176,6 +184,14 @@ pub enum OnTimeout {
     Detach,
     /// It is ended: SIGTERM, and SIGKILL 5 seconds later.
     Kill,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MaxOutputPolicy {
+    /// There are several files; the oldest is removed, and its spans are counted.
+    Ring,
+    /// Nothing more is written; further spans are counted.
+    Stop,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -276,6 +292,25 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = number.parse().map_err(|_| "write a time as 500ms, 10s or 2m".to_string())?;
     Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
+}
+
+/// A size: `100MB`, `64KiB`, or a plain number of bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "kib" => 1 << 10,
+        "m" | "mb" => 1_000_000,
+        "mib" => 1 << 20,
+        "g" | "gb" => 1_000_000_000,
+        "gib" => 1 << 30,
+        _ => return Err(format!("`{unit}` is no unit of size; write 100MB or 64MiB")),
+    };
+    let number: u64 = number.parse().map_err(|_| "write a size as 100MB or 64MiB".to_string())?;
+    let bytes = number.checked_mul(scale).ok_or("that is too much")?;
+    if bytes < 1 << 20 { Err("at least 1MiB is needed".into()) } else { Ok(bytes) }
 }
 
 /// Puts `trace` before the first argument where that is no subcommand: `renacer ls` means `renacer trace ls`.

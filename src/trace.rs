@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use renacer_events::{Detail, MergeOptions, Merger, Pid, Totals, TraceId};
-use renacer_file::{CreateOptions, Writer};
+use renacer_file::{AtLimit, CreateOptions, Limit, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
 use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Tracer, capture};
@@ -22,7 +22,7 @@ use renacer_symbols::resolver::{self, Resolver};
 use renacer_symbols::walker::{self, Walker};
 use renacer_text::{Counts, File, Ids, Lines, Loss, Summary, Timestamps, Why};
 
-use crate::cli::{self, OnOverflow, OnTimeout, TraceOptions};
+use crate::cli::{self, MaxOutputPolicy, OnOverflow, OnTimeout, TraceOptions};
 use crate::exit::{Ending, say};
 use crate::export::{self, Delivery, Targets, TextTarget};
 use crate::metrics::OwnMetrics;
@@ -74,6 +74,13 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         None => Tracer::attach(&options.pid, engine)?,
     };
     let default_path = default_path(&options, &tracer);
+    let size = options.max_output.map(|bytes| Limit {
+        bytes,
+        then: match options.max_output_policy {
+            MaxOutputPolicy::Ring => AtLimit::DropOldest,
+            MaxOutputPolicy::Stop => AtLimit::Stop,
+        },
+    });
     let file = match named {
         Some(file) => Some(file),
         // The program has not run yet, so that nothing happens untold where the file cannot be written.
@@ -90,7 +97,10 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let figures = metrics.as_ref().map(|metrics| metrics.figures.clone());
     let targets = Targets {
         exporter: collector.map(Exporter::start).transpose().context("cannot start the export")?,
-        file,
+        file: match size {
+            Some(size) => file.map(|file| file.limited(size)),
+            None => file,
+        },
         undelivered: Undelivered::new(default_path),
         merger: Merger::new(merging(&options, endpoint.is_some())),
         merge_file: options.detail.is_some(),
@@ -282,6 +292,10 @@ impl Run {
             rejected: collector.map_or(0, |counts| counts.rejected),
             losses: vec![
                 loss(self.spans_not_written(), "span not written"),
+                loss(
+                    self.delivery.file.as_ref().map_or(0, Writer::spans_dropped),
+                    "span removed with the oldest files",
+                ),
                 loss(collector.map_or(0, |counts| counts.lost), "span held by a collector that did not answer"),
                 loss(outcome.dropped_calls, "call dropped for want of room"),
                 loss(self.unheard, "event dropped"),
@@ -313,7 +327,8 @@ impl Run {
     fn has_lost_spans(&self) -> bool {
         let collector = self.delivery.collector.as_ref().map(|finished| &finished.counts);
         let lost = collector.map_or(0, |counts| counts.rejected + counts.lost);
-        lost + self.spans_not_written() + self.unheard > 0
+        let dropped = self.delivery.file.as_ref().map_or(0, Writer::spans_dropped);
+        lost + dropped + self.spans_not_written() + self.unheard > 0
     }
 
     fn spans_written(&self) -> u64 {

@@ -48,6 +48,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// It is as large as it may get. Told once for a file.
+    #[error("{} is as large as --max-output allows; further spans are counted as lost", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
     /// Somebody has removed it: what was in it is lost. Told once for a file.
     #[error("{} was removed meanwhile; the spans that were in it and those to come are counted as lost", path.display())]
     Removed {

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod error;
+mod limit;
 mod open;
 mod protobuf;
 mod reader;
@@ -12,6 +13,7 @@ mod transcode;
 mod writer;
 
 pub use error::{Error, LineError};
+pub use limit::{AtLimit, Limit};
 pub use open::CreateOptions;
 pub use reader::{Encoding, Line, Reader, Request};
 pub use spill::{Left, Spill};

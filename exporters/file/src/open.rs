@@ -84,9 +84,6 @@ fn create_within(reader_wait: Duration, path: &Path, options: CreateOptions) -> 
 /// Creates a new file. When the name is taken, the first free one with a number before its extension:
 /// `a.otlp.jsonl`, `a.1.otlp.jsonl`, `a.2.otlp.jsonl`.
 pub(crate) fn create_numbered(path: &Path) -> Result<(File, PathBuf), Error> {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    let ending: &[u8] = if name.ends_with(b".otlp.jsonl") { b".otlp.jsonl" } else { b"" };
-    let stem = &name[..name.len() - ending.len()];
     let mut candidate = path.to_owned();
     for number in 1..=1000 {
         match create_new(&candidate) {
@@ -94,10 +91,18 @@ pub(crate) fn create_numbered(path: &Path) -> Result<(File, PathBuf), Error> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(source) => return Err(Error::Open { path: candidate, source }),
         }
-        let name = [stem, format!(".{number}").as_bytes(), ending].concat();
-        candidate.set_file_name(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(name));
+        candidate = numbered(path, number);
     }
     Err(Error::Exists { path: path.to_owned() })
+}
+
+/// The path with a number in its name, before the ending of our files.
+pub(crate) fn numbered(path: &Path, number: u64) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let ending: &[u8] = if name.ends_with(b".otlp.jsonl") { b".otlp.jsonl" } else { b"" };
+    let stem = &name[..name.len() - ending.len()];
+    let name = [stem, format!(".{number}").as_bytes(), ending].concat();
+    path.with_file_name(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(name))
 }
 
 /// O_EXCL does not follow a symbolic link either; std adds O_CLOEXEC.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use renacer_events::{Resource, Span};
 
+use crate::limit::{Limit, Ring, Room};
 use crate::open::{CreateOptions, create, create_numbered};
 use crate::{Error, encode};
 
@@ -50,8 +51,12 @@ pub struct Writer {
     may_vanish: bool,
     /// Whether a failure was told.
     told: bool,
-    /// Bytes in the file, as far as they are ours.
+    /// Where there is a limit for the size of the files.
+    ring: Option<Ring>,
+    /// Bytes in the file, as far as they are ours, and spans.
     bytes: u64,
+    spans: u64,
+    dropped: u64,
     written: u64,
     lost: u64,
     shortened: u64,
@@ -93,6 +98,14 @@ impl Writer {
         Writer::new(path.into(), Target::Lazy, true)
     }
 
+    /// Limits the size of the file, or of the files that follow it. What is no regular file has no limit.
+    pub fn limited(mut self, limit: Limit) -> Self {
+        if self.may_vanish {
+            self.ring = Some(Ring::new(limit, &self.path));
+        }
+        self
+    }
+
     fn new(path: PathBuf, target: Target, may_vanish: bool) -> Self {
         Writer {
             path,
@@ -107,7 +120,10 @@ impl Writer {
             spare: Vec::new(),
             may_vanish,
             told: false,
+            ring: None,
             bytes: 0,
+            spans: 0,
+            dropped: 0,
             written: 0,
             lost: 0,
             shortened: 0,
@@ -160,12 +176,13 @@ impl Writer {
         self.latest = 0;
         self.length = HEAD.len() + TAIL.len();
         let spans = std::mem::take(&mut self.pending);
-        let result = self.write_line(&line);
+        let result = self.find_room(line.len() as u64).and_then(|()| self.write_line(&line));
         // To allocate as much memory again for each line would cost more than to fill it.
         self.spare = line;
         match result {
             Ok(()) => {
                 self.written += spans;
+                self.spans += spans;
                 self.bytes += self.spare.len() as u64;
                 vanished
             }
@@ -173,6 +190,22 @@ impl Writer {
                 self.lost += spans;
                 vanished.and(if std::mem::replace(&mut self.told, true) { Ok(()) } else { Err(error) })
             }
+        }
+    }
+
+    /// Sees to it that a line of this length stays within the limit.
+    fn find_room(&mut self, length: u64) -> Result<(), Error> {
+        let Some(ring) = &mut self.ring else { return Ok(()) };
+        match ring.room(length, &self.path, self.bytes, self.spans) {
+            Room::Here => Ok(()),
+            Room::In(path) => {
+                let gone = ring.make_room(length);
+                self.dropped += gone;
+                self.written -= gone.min(self.written);
+                self.start_anew(&path);
+                Ok(())
+            }
+            Room::None => Err(Error::Full { path: self.path.clone() }),
         }
     }
 
@@ -219,6 +252,7 @@ impl Writer {
     pub(crate) fn start_anew(&mut self, path: &Path) {
         self.path = path.to_owned();
         self.bytes = 0;
+        self.spans = 0;
         if let Target::Open(_) = self.target {
             self.target = Target::Lazy;
         }
@@ -227,6 +261,11 @@ impl Writer {
     /// Spans that are in the file.
     pub fn spans_written(&self) -> u64 {
         self.written
+    }
+
+    /// Spans that were written and are gone with the oldest files, because of the limit.
+    pub fn spans_dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Spans that could not be written.

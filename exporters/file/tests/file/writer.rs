@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use renacer_events::{Attribute, Resource, Span, SpanEvent, Status, Text};
-use renacer_file::{CreateOptions, Error, Writer};
+use renacer_file::{AtLimit, CreateOptions, Error, Limit, Writer};
 use tempfile::tempdir;
 
 use crate::spans::{bare, full, resource};
@@ -371,4 +371,54 @@ fn a_lazy_file_comes_with_its_first_span() {
     }
     assert!(matches!(&results[..], [Err(Error::Open { .. }), Ok(()), Ok(())]), "{results:?}");
     assert_eq!((writer.spans_written(), writer.spans_lost()), (0, 3));
+}
+
+/// All files of a folder together: their bytes, and the ids of the spans in them.
+fn held(folder: &Path) -> (u64, Vec<Vec<u8>>) {
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let bytes = files.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    let mut ids = Vec::new();
+    for data in files.iter().flat_map(|file| lines(file)) {
+        ids.extend(spans(&data).iter().map(|span| span.span_id.clone()));
+    }
+    ids.sort();
+    (bytes, ids)
+}
+
+#[test]
+fn of_a_ring_the_oldest_spans_go_and_are_counted() {
+    let folder = tempdir().unwrap();
+    let bytes = 2 << 20;
+    let limit = Limit { bytes, then: AtLimit::DropOldest };
+    let path = folder.path().join("ls.otlp.jsonl");
+    let mut writer = Writer::create(&path, CreateOptions::default()).unwrap().limited(limit);
+    let resource = resource("one");
+    for id in 1..=20_000 {
+        writer.write(&[full(&resource, id)]).unwrap();
+    }
+    writer.flush().unwrap();
+    let (size, ids) = held(folder.path());
+    assert!(size <= bytes && size > bytes / 2, "{size}");
+    assert_eq!(ids.len() as u64, writer.spans_written());
+    assert_eq!(writer.spans_written() + writer.spans_dropped(), 20_000);
+    assert_eq!(writer.spans_lost(), 0);
+    // The newest ones are there, without a gap.
+    let first = 20_001 - ids.len() as u64;
+    let expected: Vec<Vec<u8>> = (first..=20_000).map(|id| full(&resource, id).span_id.0.to_vec()).collect();
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn a_file_that_is_full_keeps_its_first_spans() {
+    let folder = tempdir().unwrap();
+    let limit = Limit { bytes: 2 << 20, then: AtLimit::Stop };
+    let path = folder.path().join("ls.otlp.jsonl");
+    let mut writer = Writer::create(&path, CreateOptions::default()).unwrap().limited(limit);
+    let resource = resource("one");
+    let errors = (1..=20_000).filter(|&id| writer.write(&[full(&resource, id)]).is_err()).count();
+    assert_eq!(errors, 1);
+    drop(writer.flush());
+    let (size, ids) = held(folder.path());
+    assert!(size <= limit.bytes && size > limit.bytes / 2, "{size}");
+    assert_eq!((ids.len() as u64, 20_000 - ids.len() as u64), (writer.spans_written(), writer.spans_lost()));
 }
