@@ -123,8 +123,10 @@ def compare(rounds, chosen, renacer, workload, folder, port):
     tracers = {
         "native": [],
         "strace": ["strace", "-f", "-o", "/dev/null", "--"],
-        "file": [renacer, "trace", "--quiet", "--force", "-o", str(folder / "spans"), "--"],
-        "collector": [renacer, "trace", "--quiet", "--otlp-endpoint", f"http://127.0.0.1:{port}", "--"],
+        "file": [renacer, "trace", "--no-source", "--quiet", "--force", "-o", str(folder / "spans"), "--"],
+        # As strace does: every call, and no look for its source.
+        "collector": [renacer, "trace", "--no-source", "--detail", "full", "--quiet", "--otlp-endpoint", f"http://127.0.0.1:{port}", "--"],
+        "default": [renacer, "trace", "--quiet", "--otlp-endpoint", f"http://127.0.0.1:{port}", "--"],
     }
     print(f"{'workload':10} {'placement':9} " + "".join(f"{name:>20}" for name in tracers) + "   (added µs per call; ÷ strace; of processor time)")
     for name, (command, calls) in workloads.items():
