@@ -21,6 +21,8 @@ use renacer_fuzz::Input;
 const MOST_TEXT: usize = 16 * 1024;
 const CALLER: SpanId = SpanId([4; 8]);
 const ROOT: SpanId = SpanId([5; 8]);
+const CALLERS_TRACE: TraceId = TraceId([3; 16]);
+const OWN_TRACE: TraceId = TraceId([2; 16]);
 
 /// Knows no call; tells what it was told of processes.
 #[derive(Default)]
@@ -207,9 +209,13 @@ fn check(spans: &[Span], caller: Option<SpanId>) {
         assert!(span.events.iter().all(|event| span.start <= event.at && event.at <= span.end), "{span:?}");
         assert!(span.links.iter().all(|link| ids.contains_key(&link.span_id)), "{span:?}");
         let Some(parent) = span.parent_id.filter(|id| Some(*id) != caller).map(|id| ids[&id]) else {
+            // A trace that goes on for another one has no caller.
+            let first = if caller.is_some() { CALLERS_TRACE } else { OWN_TRACE };
+            let caller = caller.filter(|_| span.trace_id == first);
             assert_eq!((span.kind, span.parent_id), (SpanKind::Process, caller));
             continue;
         };
+        assert_eq!(parent.trace_id, span.trace_id, "{span:?}");
         if span.kind == SpanKind::Process {
             assert_eq!(parent.kind, SpanKind::Process);
         } else {
@@ -244,7 +250,7 @@ fn merge(options: MergeOptions, spans: Vec<Span>, calls: u64, caller: Option<Spa
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input(bytes);
     let parent = input.flag().then(|| SpanContext {
-        trace_id: TraceId([3; 16]),
+        trace_id: CALLERS_TRACE,
         span_id: CALLER,
         sampled: true,
         trace_state: "a=b".into(),
@@ -253,7 +259,7 @@ fuzz_target!(|bytes: &[u8]| {
     let caller = parent.as_ref().map(|parent| parent.span_id);
     let sampled = input.below(8) != 0;
     let options = Options {
-        trace_id: TraceId([2; 16]),
+        trace_id: OWN_TRACE,
         root_span_id: ROOT,
         parent,
         sampled,
