@@ -9,6 +9,7 @@ mod ending;
 mod overflow;
 mod stacks;
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -74,6 +75,8 @@ pub struct Tracer {
     ptrace_options: i32,
     threads: FastMap<Tid, Thread>,
     processes: FastMap<Pid, Process>,
+    /// Reports that were taken and not yet looked at.
+    reports: VecDeque<Report>,
     /// New tracees that stopped before their creator's event told who they are.
     newborns: FastMap<Tid, Newborn>,
     /// Unknown ones that ended already.
@@ -214,6 +217,7 @@ impl Tracer {
             ptrace_options: ptrace::ALWAYS | follow | more,
             threads: FastMap::default(),
             processes: FastMap::default(),
+            reports: VecDeque::new(),
             newborns: FastMap::default(),
             early_ends: FastMap::default(),
             stacks: None,
@@ -266,7 +270,7 @@ impl Tracer {
             if self.detaching.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
-            match tracee::wait() {
+            match self.next_report() {
                 Ok(Report::Stopped(stopped, stop)) => {
                     // A tracee that is gone has nothing more to say here; its end is reported by wait.
                     let _: Result<(), Gone> = self.stopped(stopped, stop, emit);
@@ -281,6 +285,21 @@ impl Tracer {
             Some((path, errno)) => Err(launch::explain_exec(&path, errno).into()),
             None => Ok(self.outcome),
         }
+    }
+
+    /// The next report. The kernel gives that of the first tracee in its list that has one, and the last ones would hardly get a turn
+    /// where many are busy: all that is there is taken before any of them goes on.
+    fn next_report(&mut self) -> io::Result<Report> {
+        if let Some(report) = self.reports.pop_front() {
+            return Ok(report);
+        }
+        let first = tracee::wait()?;
+        while self.reports.len() + 1 < self.threads.len()
+            && let Some(report) = tracee::poll()
+        {
+            self.reports.push_back(report);
+        }
+        Ok(first)
     }
 
     /// Lets a tracee go on, or go for good where we are ending.

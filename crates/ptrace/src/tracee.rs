@@ -111,8 +111,21 @@ pub fn interrupt(tid: Tid) -> Result<(), Gone> {
 
 /// Waits for the next report of any tracee. Fails with EINTR, and with ECHILD when no tracee is left.
 pub fn wait() -> io::Result<Report> {
-    let (tid, change) = process::wait()?;
-    let Change::Stopped { signal, event } = change else { return Ok(Report::Ended(tid, change)) };
+    match process::wait(false)? {
+        Some((tid, change)) => Ok(report(tid, change)),
+        // Only asked to return at once it may have nothing.
+        None => Err(io::Error::from_raw_os_error(libc::EINTR)),
+    }
+}
+
+/// The next report of any tracee, if there is one already.
+pub fn poll() -> Option<Report> {
+    // What fails here fails again in `wait`, which tells.
+    process::wait(true).ok().flatten().map(|(tid, change)| report(tid, change))
+}
+
+fn report(tid: Tid, change: Change) -> Report {
+    let Change::Stopped { signal, event } = change else { return Report::Ended(tid, change) };
     let stop = match (event, signal) {
         (0, signal) if signal == libc::SIGTRAP | 0x80 => Stop::Syscall,
         (0, signal) => Stop::Signal(signal),
@@ -121,5 +134,5 @@ pub fn wait() -> io::Result<Report> {
         (libc::PTRACE_EVENT_STOP, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) => Stop::Group(signal),
         _ => Stop::Event,
     };
-    Ok(Report::Stopped(Stopped { tid, _not_send: PhantomData }, stop))
+    Report::Stopped(Stopped { tid, _not_send: PhantomData }, stop)
 }

@@ -125,14 +125,18 @@ pub enum Change {
     },
 }
 
-/// Waits for the next change of any thread that we trace. Fails with EINTR, or with ECHILD when there is none left.
-pub fn wait() -> io::Result<(i32, Change)> {
+/// Waits for the next change of any thread that we trace; if `now`, only takes one that is there already. Fails with EINTR, or
+/// with ECHILD when there is none left.
+pub fn wait(now: bool) -> io::Result<Option<(i32, Change)>> {
     let mut status = 0;
     // The call itself: the library's function makes itself a cancellation point first, at every stop. All tracees are those of the
     // calling thread.
-    let options = libc::__WALL | libc::__WNOTHREAD;
+    let options = libc::__WALL | libc::__WNOTHREAD | if now { libc::WNOHANG } else { 0 };
     // SAFETY: `status` is a valid place for the status; a null place for resource use is allowed.
     let tid = super::check(unsafe { libc::syscall(libc::SYS_wait4, -1, &raw mut status, options, 0usize) })? as i32;
+    if tid == 0 {
+        return Ok(None);
+    }
     let change = if libc::WIFEXITED(status) {
         Change::Exited(libc::WEXITSTATUS(status))
     } else if libc::WIFSIGNALED(status) {
@@ -140,5 +144,5 @@ pub fn wait() -> io::Result<(i32, Change)> {
     } else {
         Change::Stopped { signal: (status >> 8) & 0xff, event: (status >> 16) & 0xff }
     };
-    Ok((tid, change))
+    Ok(Some((tid, change)))
 }
