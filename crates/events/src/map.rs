@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 pub type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Multiply>>;
 
 /// One multiplication for each number of a key.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Multiply(u64);
 
 impl Hasher for Multiply {
@@ -25,6 +25,10 @@ impl Hasher for Multiply {
 
     fn write_i32(&mut self, number: i32) {
         self.write_u64(number as u32 as u64);
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
     }
 
     fn write_usize(&mut self, number: usize) {

@@ -3,12 +3,12 @@
 //! It runs while the thread stands still. What it finds out of an address (the module, the rule that leads to the caller) is
 //! kept, so that a stack that was seen before costs one read of registers, one of the stack, and a look at each frame.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use renacer_events::{
-    Frame, FrameKind, Machine, Pid, ReadMemory, Registers, Sender, Source, Stack, StackEnd, StackWalker, Tid,
+    FastMap, Frame, FrameKind, Machine, Multiply, Pid, ReadMemory, Registers, Sender, Source, Stack, StackEnd,
+    StackWalker, Tid,
 };
 
 use crate::first_sight::{Images, Own};
@@ -411,7 +411,7 @@ impl Stacks {
             sum.write_u64(frame.address);
             sum.write_u64(u64::from(frame.module.0) << 8 | frame.kind as u64);
         }
-        let sum = sum.0 ^ end as u64;
+        let sum = sum.finish() ^ end as u64;
         if let Some(known) = self.known.get(&sum)
             && *known.frames == *frames
             && known.end == end
@@ -430,36 +430,5 @@ impl Stacks {
             stack.resolve(Source::default());
         }
         stack
-    }
-}
-
-type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Multiply>>;
-
-/// One multiplication for each number of a key.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Multiply(u64);
-
-impl Hasher for Multiply {
-    fn finish(&self) -> u64 {
-        // The map takes its bits from both ends.
-        self.0.rotate_left(26)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(byte.into());
-        }
-    }
-
-    fn write_i32(&mut self, number: i32) {
-        self.write_u64(number as u32 as u64);
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(number.into());
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 }

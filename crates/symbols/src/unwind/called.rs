@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 
-use renacer_events::{Machine, Pid};
+use renacer_events::{Machine, Multiply, Pid};
 
 use super::code::{self, BEFORE, Call, Prologue};
 use super::rule::Called;
@@ -12,7 +12,6 @@ use super::state::{State, word_size};
 use super::window::Window;
 use crate::first_sight::{Images, Own};
 use crate::maps::{Maps, Place};
-use crate::walker::Multiply;
 
 /// How far up the stack a return address is looked for, in bytes. Frames of musl hold buffers of some pages at most.
 const FARTHEST: u64 = 32 << 10;
