@@ -8,6 +8,7 @@ use renacer_events::{
     Assembler, Attribute, Call, Event, ExitStatus, Options, Pid, Receiver, Sender, Signal, Sink, Span, Tid, Totals,
 };
 use renacer_ptrace::decode::{Decoder, signal_info};
+use renacer_symbols::resolver::{Counts, Handle};
 use renacer_text::{Lines, Summary};
 
 use crate::export::Output;
@@ -28,14 +29,15 @@ pub struct Shown {
     pub figures: Option<Arc<Figures>>,
 }
 
-/// Turns all events into output; returns when the sender of events is gone and everything has been handed on.
+/// Turns all events into output, with the counts of `source`, the thread that finds the code behind them; returns when the sender of events is gone and everything has been handed on.
 pub fn assemble(
     events: &Receiver<Event>,
     options: Options,
     decoder: Decoder,
     shown: Shown,
+    source: Option<Handle>,
     output: Sender<Output>,
-) -> (Totals, Option<Summary>) {
+) -> (Totals, Option<Summary>, Option<Counts>) {
     let portion = Portion { spans: Vec::with_capacity(PORTION), text: String::new(), shown, output };
     let mut assembler = Assembler::new(options, decoder, portion);
     let mut batch = VecDeque::new();
@@ -49,10 +51,22 @@ pub fn assemble(
             figures.seen(&totals, 0);
         }
     }
-    let root: Vec<Attribute> = Vec::new();
+    // The tracer has ended, so this comes to its end as well.
+    let source = source.map(Handle::join);
+    let root = source.iter().flat_map(unresolved).collect();
     let (totals, mut portion) = assembler.finish(root);
     portion.hand_on();
-    (totals, portion.shown.summary)
+    (totals, portion.shown.summary, source)
+}
+
+/// What was not found out about the code that made the calls, for the root span.
+fn unresolved(counts: &Counts) -> impl Iterator<Item = Attribute> {
+    let counts = [
+        ("renacer.code.stacks.unknown", counts.stacks_unknown),
+        ("renacer.code.frames.unknown", counts.frames_unknown),
+        ("renacer.code.files.refused", counts.files_refused),
+    ];
+    counts.into_iter().filter(|(_, count)| *count > 0).map(|(key, count)| Attribute::new(key, count as i64))
 }
 
 /// What has been made and not yet handed on.

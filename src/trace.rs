@@ -119,7 +119,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let (outputs, output_queue) = renacer_events::channel(PORTIONS);
     let thread = |name: &str| std::thread::Builder::new().name(name.into());
     let assembler = thread("assemble")
-        .spawn(move || observe::assemble(&event_queue, assembly, Decoder::new(decode), shown, outputs))?;
+        .spawn(move || observe::assemble(&event_queue, assembly, Decoder::new(decode), shown, source, outputs))?;
     let exporter = thread("export").spawn(move || export::export(&output_queue, targets))?;
 
     let drops = match options.on_overflow {
@@ -138,8 +138,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         drop(events);
         outcome
     };
-    let (totals, summary) = assembler.join().map_err(|_| anyhow::anyhow!("the assemble stage failed"))?;
-    let source = source.map(renacer_symbols::resolver::Handle::join);
+    let (totals, summary, source) = assembler.join().map_err(|_| anyhow::anyhow!("the assemble stage failed"))?;
     let delivery = exporter.join().map_err(|_| anyhow::anyhow!("the export stage failed"))?;
     let outcome = match outcome {
         Ok(outcome) => outcome,

@@ -15,13 +15,15 @@ type Counts = BTreeMap<String, usize>;
 /// One program, run again and again in one folder.
 struct Subject {
     words: Vec<PathBuf>,
+    /// Further options of Renacer.
+    options: Vec<String>,
     folder: tempfile::TempDir,
 }
 
 impl Subject {
     fn new<W: Into<PathBuf>>(words: impl IntoIterator<Item = W>) -> Subject {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Subject { words: words.into_iter().map(Into::into).collect(), folder }
+        Subject { words: words.into_iter().map(Into::into).collect(), options: Vec::new(), folder }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -48,7 +50,7 @@ impl Subject {
     fn renacer(&self) -> Trace {
         let file = self.file("trace.otlp.jsonl");
         let mut command = renacer();
-        command.args(["trace", "--force", "-o"]).arg(&file).arg("--").args(&self.words);
+        command.args(["trace", "--force", "-o"]).arg(&file).args(&self.options).arg("--").args(&self.words);
         self.prepare(&mut command);
         let finished = finish(&mut command);
         let trace = Trace::read(&file);
@@ -263,4 +265,22 @@ fn each_program_has_its_user() {
         [("before", [0].into()), ("after", [1234].into()), ("last", [4321].into()), ("python3", [0, 1234].into())]
             .into();
     assert_eq!(users, expected);
+}
+
+/// What was not found out about the code is counted where the run's other counts are; unless nobody asked for it.
+#[test]
+fn unknown_code_is_counted() {
+    let mut subject = Subject::new(["true"]);
+    subject.options = vec!["--no-source".into()];
+    let counted = |trace: &Trace| {
+        let root = trace.of(Kind::Process).find(|span| span.int("renacer.calls").is_some()).expect("a root span");
+        root.int("renacer.code.frames.unknown")
+    };
+    assert_eq!(counted(&subject.renacer()), None);
+    subject.options.clear();
+    let trace = subject.renacer();
+    let nameless = trace.of(Kind::Call).filter(|call| call.text("code.function.name").is_none()).count();
+    assert_eq!(counted(&trace).is_some(), nameless > 0);
+    // The dynamic loader is stripped everywhere.
+    assert!(nameless > 0);
 }
