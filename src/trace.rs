@@ -275,8 +275,14 @@ impl Run {
         let collector = delivery.collector.as_ref().map(|finished| &finished.counts);
         let loss = |count, what| Loss { count, what };
         let (file, rest) = (delivery.file.as_ref(), &delivery.rest);
-        let spans_in = |file: &'a Writer, why| File { spans: file.spans_written(), path: file.path(), why };
-        let left = rest.left.path.as_deref().map(|path| File { spans: rest.left.spans, path, why: Why::Left });
+        let spans_in = |file: &'a Writer, why| File {
+            spans: file.spans_written(),
+            path: file.path(),
+            why,
+            others: file.older_files(),
+        };
+        let left =
+            rest.left.path.as_deref().map(|path| File { spans: rest.left.spans, path, why: Why::Left, others: 0 });
         let refused = spans_in(&rest.refused, Why::Refused);
         let files = file.map(|file| spans_in(file, Why::All)).into_iter().chain(left).chain([refused]).collect();
         Counts {

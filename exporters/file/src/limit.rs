@@ -60,6 +60,11 @@ impl Ring {
         Ring { limit, base: base.to_owned(), number: 0, older: VecDeque::new() }
     }
 
+    /// Files before the present one that are still there.
+    pub(crate) fn older(&self) -> usize {
+        self.older.len()
+    }
+
     /// Where a line of `length` bytes goes. `path`, `bytes` and `spans` are the present file's.
     pub(crate) fn room(&mut self, length: u64, path: &Path, bytes: u64, spans: u64) -> Room {
         match self.limit.then {

@@ -216,7 +216,9 @@ impl Writer {
             && file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
         {
             self.target = Target::Failed;
-            self.lost += std::mem::take(&mut self.written);
+            let gone = std::mem::take(&mut self.spans);
+            self.lost += gone;
+            self.written -= gone.min(self.written);
             if !std::mem::replace(&mut self.told, true) {
                 return Err(Error::Removed { path: self.path.clone() });
             }
@@ -261,6 +263,11 @@ impl Writer {
     /// Spans that are in the file.
     pub fn spans_written(&self) -> u64 {
         self.written
+    }
+
+    /// Files that come before this one, because of the limit.
+    pub fn older_files(&self) -> usize {
+        self.ring.as_ref().map_or(0, Ring::older)
     }
 
     /// Spans that were written and are gone with the oldest files, because of the limit.

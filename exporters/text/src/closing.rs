@@ -50,6 +50,8 @@ pub struct File<'a> {
     pub path: &'a Path,
     /// Why they are there.
     pub why: Why,
+    /// Files of the same name with other numbers that hold some of them.
+    pub others: usize,
 }
 
 /// Why spans are in a local file.
@@ -87,13 +89,16 @@ impl Display for Counts<'_> {
             }
             separator = ", ";
         }
-        for File { spans, path, why } in self.files.iter().filter(|file| file.spans > 0) {
+        for File { spans, path, why, others } in self.files.iter().filter(|file| file.spans > 0) {
             let what = match why {
                 Why::All => "",
                 Why::Left => " to be sent later",
                 Why::Refused => " refused by the collector",
             };
             write!(out, "{separator}{}{what} in {}", Count(*spans, "span"), Name(path))?;
+            if *others > 0 {
+                write!(out, " and {} before it", Count(*others as u64, "file"))?;
+            }
             separator = ", ";
         }
         if separator == ": " && self.not_sampled == 0 {
@@ -214,7 +219,7 @@ mod tests {
             calls: 1,
             processes: 1,
             threads: 1,
-            files: vec![File { spans: 1, path: Path::new("ls-1234.otlp.jsonl"), why: Why::All }],
+            files: vec![File { spans: 1, path: Path::new("ls-1234.otlp.jsonl"), why: Why::All, others: 0 }],
             duration: Duration::from_micros(812),
             ..Counts::default()
         };
@@ -231,9 +236,9 @@ mod tests {
             endpoint: Some("grpc://c:4317"),
             delivered_later: 2000,
             files: vec![
-                File { spans: 0, path: Path::new("all.jsonl"), why: Why::All },
-                File { spans: 1000, path: Path::new("a b\n.jsonl"), why: Why::Left },
-                File { spans: 5, path: Path::new("c.jsonl"), why: Why::Refused },
+                File { spans: 0, path: Path::new("all.jsonl"), why: Why::All, others: 0 },
+                File { spans: 1000, path: Path::new("a b\n.jsonl"), why: Why::Left, others: 0 },
+                File { spans: 5, path: Path::new("c.jsonl"), why: Why::Refused, others: 7 },
             ],
             merged_calls: 98_000,
             merged_spans: 2,
@@ -249,7 +254,7 @@ mod tests {
             counts.to_string(),
             "renacer: 1,000,000 calls by 3 processes with 8 threads in 3 min 20 s: \
              900,000 spans delivered to grpc://c:4317 (2,000 of them late), \
-             1,000 spans to be sent later in \"a b\\n.jsonl\", 5 spans refused by the collector in c.jsonl; \
+             1,000 spans to be sent later in \"a b\\n.jsonl\", 5 spans refused by the collector in c.jsonl and 7 files before it; \
              98,000 calls merged into 2 spans; LOST: 1 span refused by the collector, 12 events dropped, 1 text"
         );
     }
