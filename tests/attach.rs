@@ -257,3 +257,21 @@ fn several_targets() {
         );
     }
 }
+
+/// Of many busy threads none is kept waiting for the others: the kernel names the same ones first again and again.
+#[test]
+fn every_busy_thread_gets_its_turn() {
+    if !available(&["cc"]) {
+        return;
+    }
+    let (_folder, counters, spans) = place();
+    let target = start_busy(&counters);
+    let tracer = attach(&target, &spans);
+    let before = busy_counters(&counters).0;
+    let made = || -> Vec<u64> { busy_counters(&counters).0.iter().zip(before).map(|(now, then)| now - then).collect() };
+    wait_until("16 threads to make 8000 rounds", || made().iter().sum::<u64>() >= 8000);
+    let made = made();
+    detach(tracer, &target);
+    let (least, most) = (made.iter().min(), made.iter().max());
+    assert!(least.zip(most).is_some_and(|(least, most)| *most <= 20 * least), "{made:?}");
+}
