@@ -1,0 +1,125 @@
+//! System calls, at their entry and at their return: the hot path.
+
+use renacer_events::{Entry, Event, EventKind, Memory, ReadMemory, Return};
+
+use super::{Emit, Tracer, stacks};
+use crate::arch::{self, Role};
+use crate::capture;
+use crate::memory::TraceeMemory;
+use crate::sys::clock::monotonic;
+use crate::tracee::{Gone, Stopped, SyscallInfo};
+
+impl Tracer {
+    /// A system call's entry or return.
+    pub(super) fn syscall(&mut self, stopped: Stopped, emit: Emit) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        let info = stopped.syscall_info()?;
+        if self.goes_by(tid, &info, emit) {
+            return self.go_on(stopped, 0, emit);
+        }
+        let Some(thread) = self.threads.get_mut(&tid) else { return self.go_on(stopped, 0, emit) };
+        let Some(process) = self.processes.get_mut(&thread.pid) else { return self.go_on(stopped, 0, emit) };
+        let mut memory = TraceeMemory::new(&stopped, &mut process.memory);
+        let (at, kind) = match info {
+            SyscallInfo::Entry { arch, number, arguments, instruction_pointer, stack_pointer } => {
+                let Some((abi, number)) = arch::abi(arch, number) else {
+                    self.outcome.foreign_calls += 1;
+                    return self.go_on(stopped, 0, emit);
+                };
+                let copied =
+                    capture::at_entry(abi, number, &arguments, stack_pointer, &self.options.capture, &mut memory);
+                let stack = match &mut self.stacks {
+                    Some(walker) if self.launch.is_none() => match stopped.registers()? {
+                        Some(registers) => walker.walk(thread.pid, tid, &registers, &mut memory),
+                        None => None,
+                    },
+                    _ => None,
+                };
+                let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory: copied, stack };
+                thread.call = Some(for_return(&entry));
+                if arch::role(abi, number) == Some(Role::Identity) {
+                    // To be looked up again: which user it is then.
+                    process.image.user_id = None;
+                }
+                (monotonic(), EventKind::Entered(entry))
+            }
+            SyscallInfo::Exit { value, is_error } => {
+                let at = monotonic();
+                let call = thread.call.take();
+                let mut renamed = None;
+                let memory = match &call {
+                    Some(entry) => {
+                        if !is_error && arch::role(entry.abi, entry.number) == Some(Role::Prctl) {
+                            renamed = new_name(entry, &mut memory);
+                        }
+                        if let Some(walker) = self.stacks.as_deref_mut().filter(|_| !is_error) {
+                            stacks::remapped(walker, thread.pid, entry, value);
+                        }
+                        capture::at_return(entry, value, is_error, &self.options.capture, &mut memory)
+                    }
+                    None => Memory::new(),
+                };
+                if call.as_ref().is_some_and(|entry| arch::role(entry.abi, entry.number) == Some(Role::Namespace)) {
+                    process.makes_namespaces = true;
+                }
+                if let Some(name) = renamed {
+                    thread.name.clone_from(&name);
+                    emit(Event { at, tid, kind: EventKind::Renamed(name) });
+                }
+                (at, EventKind::Returned(Return { value, is_error, memory }))
+            }
+            SyscallInfo::None => return self.go_on(stopped, 0, emit),
+        };
+        let event = Event { at, tid, kind };
+        if self.is_launching(tid) {
+            self.launching(event);
+            return self.go_on(stopped, 0, emit);
+        }
+        if self.detaching.is_some() {
+            emit(event);
+            return self.go_on(stopped, 0, emit);
+        }
+        let resumed = stopped.resume(0);
+        emit(event);
+        resumed
+    }
+
+    /// A call of the launched process before it runs the program: only its exec is of interest, and only if it succeeds.
+    fn launching(&mut self, mut event: Event) {
+        let Some(launch) = &mut self.launch else { return };
+        match &event.kind {
+            EventKind::Entered(entry) if arch::role(entry.abi, entry.number) == Some(Role::Exec) => {
+                launch.exec_seen = true;
+                if let Some(started) = launch.held.first_mut() {
+                    started.at = event.at;
+                }
+                event.at += 1;
+                launch.held.push(event);
+            }
+            EventKind::Returned(returned) if launch.exec_seen && returned.is_error => {
+                launch.failed = Some(-returned.value as i32);
+                launch.held.clear();
+                launch.exec_seen = false;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What has to be known of a call when it returns, or when it creates a process: seldom what it got.
+fn for_return(entry: &Entry) -> Entry {
+    let needs_memory = capture::return_needs_memory(entry) || arch::role(entry.abi, entry.number) == Some(Role::Clone3);
+    let memory = if needs_memory { entry.memory.clone() } else { Memory::new() };
+    Entry { memory, stack: None, ..*entry }
+}
+
+/// prctl(PR_SET_NAME, pointer): up to 15 bytes and a NUL.
+fn new_name(entry: &Entry, memory: &mut impl ReadMemory) -> Option<String> {
+    if entry.arguments[0] as i32 != libc::PR_SET_NAME {
+        return None;
+    }
+    let mut bytes = [0; 15];
+    let count = memory.read(entry.arguments[1], &mut bytes);
+    let name = bytes[..count].split(|&byte| byte == 0).next()?;
+    Some(String::from_utf8_lossy(name).into_owned())
+}
