@@ -287,6 +287,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             end: at.max(open.start),
             abi: open.entry.abi,
             number: open.entry.number,
+            raw_arguments: open.entry.arguments,
             result,
             decoded,
             caller: open.caller,

@@ -20,6 +20,8 @@ pub struct Call {
     pub abi: Abi,
     /// The call's number in that convention.
     pub number: u64,
+    /// The raw arguments; of a call that stands for another one (`socketcall`), its own.
+    pub raw_arguments: [u64; 6],
     /// What the kernel returned: negative errno on failure. None when the return was never seen.
     pub result: Option<i64>,
     /// Name, arguments and what else could be understood.
@@ -63,6 +65,8 @@ pub struct Decoded {
     pub error: Option<Errno>,
     /// Absolute path of the file that the call is about, as the target sees it: escaped as strace escapes it.
     pub file_path: Option<Text>,
+    /// Every path that the call names or whose descriptor it is given, as `file_path`, where they are asked for: for filters.
+    pub paths: Vec<Text>,
     /// The other end of the socket that the call is about.
     pub peer: Option<Peer>,
     /// Bytes moved by a successful read- or write-like call.

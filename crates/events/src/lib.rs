@@ -13,6 +13,7 @@ mod memory;
 mod merge;
 mod queue;
 mod resource;
+mod select;
 mod signal;
 mod span;
 mod stack;
@@ -29,6 +30,7 @@ pub use memory::Memory;
 pub use merge::{CallFacts, Detail, MergeCounts, MergeOptions, Merger};
 pub use queue::{Closed, Receiver, Sender, channel};
 pub use resource::ResourceOptions;
+pub use select::{Select, Test};
 pub use signal::{signal_code_name, signal_name};
 pub use span::{Attribute, Link, Resource, Span, SpanContext, SpanEvent, SpanId, SpanKind, Status, TraceId, Value};
 pub use stack::{

@@ -9,6 +9,7 @@ pub mod capture;
 pub mod decode;
 pub mod descriptors;
 mod engine;
+pub mod facts;
 mod interrupts;
 mod launch;
 mod memory;

@@ -244,6 +244,7 @@ mod tests {
             end,
             abi: Abi::X86_64,
             number: 0,
+            raw_arguments: [0; 6],
             result: result.map(|_| 0),
             decoded,
             caller: Default::default(),

@@ -147,6 +147,7 @@ mod tests {
             end: 1000 + duration,
             abi: Abi::X86_64,
             number: 0,
+            raw_arguments: [0; 6],
             result,
             decoded,
             caller: Default::default(),

@@ -85,6 +85,7 @@ fn again(lines: &mut Lines, tid: i32, at: u64, text: &str, out: &mut String) {
             end: at + duration,
             abi: Abi::X86_64,
             number: 0,
+            raw_arguments: [0; 6],
             result: (result != "?").then_some(0),
             decoded,
             caller: renacer_events::Caller::default(),

@@ -11,7 +11,7 @@ use crate::descriptors::{Process, Target};
 /// O_CLOEXEC, which is also SOCK_CLOEXEC, EPOLL_CLOEXEC, EFD_CLOEXEC, SFD_CLOEXEC, TFD_CLOEXEC and IN_CLOEXEC.
 const CLOEXEC: u64 = 0o2_000_000;
 
-fn descriptor(value: u64) -> Option<i32> {
+pub(crate) fn descriptor(value: u64) -> Option<i32> {
     Some(value as i32).filter(|&number| number != AT_FDCWD)
 }
 

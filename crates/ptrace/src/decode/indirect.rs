@@ -70,6 +70,17 @@ pub(crate) fn words(abi: Abi, call: u64, arguments: &[u64; 6]) -> Option<(u64, u
     }
 }
 
+/// The calls that one with this number may stand for.
+pub(crate) fn possible_names(abi: Abi, call: u64) -> Vec<&'static str> {
+    match (abi, call) {
+        (Abi::I386, SOCKETCALL) => SOCKET_CALLS.map(|(name, _)| name).to_vec(),
+        (Abi::I386, OLD_SELECT) => vec!["select"],
+        (Abi::I386, OLD_MMAP) => vec!["mmap"],
+        (Abi::I386, IPC) => IPC_CALLS.map(|(_, name, _)| name).to_vec(),
+        _ => Vec::new(),
+    }
+}
+
 /// The call that another one stands for, with its arguments. `words` are what [`words`] named.
 pub(crate) fn direct(call: u64, arguments: &[u64; 6], words: &[u8]) -> Option<(&'static Resolved, [u64; 6])> {
     let mut own = [0; 6];

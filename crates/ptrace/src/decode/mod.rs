@@ -34,6 +34,8 @@ pub struct DecodeOptions {
     pub show_data: bool,
     /// Whether descriptors are followed by what they refer to (`-y`): `3</etc/passwd>`.
     pub descriptors_in_text: bool,
+    /// Whether every path that a call is about is listed, for filters that ask for one.
+    pub all_paths: bool,
 }
 
 impl Default for DecodeOptions {
@@ -49,6 +51,7 @@ impl DecodeOptions {
             string_limit: capture.string_limit,
             show_data: capture.capture_data,
             descriptors_in_text: false,
+            all_paths: false,
         }
     }
 }
@@ -184,6 +187,7 @@ fn decode(
     // What a descriptor referred to before the call is what the call was about; `close` and `dup2` change that.
     let mut file_path = file_path(&observed, process);
     let mut peer = peer(&observed, process);
+    let paths = if options.all_paths { all_paths(&observed, process) } else { Vec::new() };
     let ended_in_effect = match error {
         // The connection goes on in the background.
         Some(error) if matches!(error.name, "EINPROGRESS" | "EINTR") && call.name == "connect" => true,
@@ -209,6 +213,7 @@ fn decode(
         result: Text::from(scratch.as_str()),
         error,
         file_path,
+        paths,
         peer,
         bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
     }
@@ -294,6 +299,33 @@ fn file_path(observed: &Observed<'_>, process: &Process) -> Option<Text> {
         return Some(text.into());
     }
     process.path(observed.arguments[observed.call.descriptor?] as i32)
+}
+
+/// Every path that the call names, and those behind the descriptors that it gets.
+fn all_paths(observed: &Observed<'_>, process: &Process) -> Vec<Text> {
+    let mut paths = Vec::new();
+    let mut directory = None;
+    for slot in &observed.call.slots {
+        let value = observed.arguments[slot.register];
+        match observed.chosen(slot.kind) {
+            Kind::Fd => paths.extend(process.path(value as i32)),
+            Kind::DirFd => {
+                directory = effect::descriptor(value);
+                paths.extend(process.path(value as i32));
+            }
+            Kind::Path => {
+                if let Some((path, true)) = observed.given_string(value)
+                    && let Some(path) = process.absolute(directory, path)
+                {
+                    let mut text = String::new();
+                    quote::escape(&mut text, &path);
+                    paths.push(text.into());
+                }
+            }
+            _ => {}
+        }
+    }
+    paths
 }
 
 /// The other end of the socket that the call is about: as its own arguments say, else as the descriptor is known.

@@ -124,7 +124,12 @@ impl ReadMemory for Noise {
 #[test]
 fn nothing_panics_and_nothing_grows_whatever_the_arguments_and_the_memory() {
     let mut decoders = [false, true].map(|descriptors_in_text| {
-        Decoder::new(DecodeOptions { string_limit: 32, show_data: descriptors_in_text, descriptors_in_text })
+        Decoder::new(DecodeOptions {
+            show_data: descriptors_in_text,
+            descriptors_in_text,
+            all_paths: true,
+            ..DecodeOptions::default()
+        })
     });
     let mut state = 1u64;
     let mut next = move || {
