@@ -81,6 +81,12 @@ pub(crate) fn possible_names(abi: Abi, call: u64) -> Vec<&'static str> {
     }
 }
 
+/// The names of the arguments of all calls that others may stand for.
+pub(crate) fn argument_names() -> impl Iterator<Item = &'static str> {
+    let names = SOCKET_CALLS.iter().map(|(name, _)| *name).chain(IPC_CALLS.iter().map(|(_, name, _)| *name));
+    names.filter_map(named).flat_map(|call| call.slots.iter().map(|slot| slot.name))
+}
+
 /// The call that another one stands for, with its arguments. `words` are what [`words`] named.
 pub(crate) fn direct(call: u64, arguments: &[u64; 6], words: &[u8]) -> Option<(&'static Resolved, [u64; 6])> {
     let mut own = [0; 6];

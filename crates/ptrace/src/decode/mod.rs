@@ -56,6 +56,11 @@ impl DecodeOptions {
     }
 }
 
+/// The name of what `restart_syscall` is shown with: no argument, but which call it goes on with.
+pub(crate) const INTERRUPTED: &str = "interrupted";
+
+pub(crate) use self::values::error_table;
+
 /// Renders calls as strace does, and keeps a descriptor table per process for that.
 #[derive(Debug)]
 pub struct Decoder {
@@ -116,7 +121,7 @@ impl Decode for Decoder {
             && let Some((_, interrupted)) = self.interrupted.remove(&raw.tid)
         {
             let text = format_compact!("<... resuming interrupted {interrupted} ...>");
-            decoded.arguments.push(Argument { name: "interrupted", text });
+            decoded.arguments.push(Argument { name: INTERRUPTED, text });
             if restarts(raw) {
                 self.interrupted.insert(raw.tid, (raw.pid, interrupted));
             }

@@ -9,6 +9,11 @@ pub(crate) fn errno(number: i32) -> Option<Errno> {
     Some(Errno { number, name, message })
 }
 
+/// Number, name and message of every error.
+pub(crate) fn error_table() -> &'static [(i32, &'static str, &'static str)] {
+    ERRORS
+}
+
 /// Sorted by number. Those from 512 on never leave the kernel, except to a tracer.
 static ERRORS: &[(i32, &str, &str)] = &[
     (1, "EPERM", "Operation not permitted"),

@@ -27,7 +27,7 @@ pub(crate) use control::{
     FUTEX_WAITV_SIZE, IO_URING_PARAMS_SIZE, LANDLOCK_PATH_SIZE, LEAST_LANDLOCK_RULESET, futex_waitv, io_uring_params,
     key_serial, landlock_path, landlock_ruleset, mq_attr, mq_attr_size, quota_command,
 };
-pub(crate) use errno::errno;
+pub(crate) use errno::{errno, error_table};
 pub(crate) use flags::{Flags, Names};
 pub(crate) use ioctl::{TERMIOS_SIZE, WINSIZE_SIZE, ifreq, ifreq_size, ioctl, termios, winsize};
 pub(crate) use memory::{ipc_command, ipc_get, memfd_flags, mempolicy, mmap_flags, shmget_flags};
