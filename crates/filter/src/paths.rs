@@ -120,7 +120,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
         let text = |path: &Path| Text::from(path.to_str().unwrap());
-        let given_link = Paths::new(&[link.clone()]);
+        let given_link = Paths::new(std::slice::from_ref(&link));
         assert!(given_link.leads(&text(&file)) && given_link.leads(&text(&link)));
         let given_file = Paths::new(&[folder.join("../").join(folder.file_name().unwrap()).join("file name")]);
         assert!(given_file.leads(&text(&link)), "it leads there");
