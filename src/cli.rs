@@ -53,6 +53,50 @@ pub struct TraceOptions {
     #[arg(long)]
     pub no_follow: bool,
 
+    /// Follow everything, but trace only the calls of processes with this name (may be repeated).
+    #[arg(long, value_name = "COMM", conflicts_with = "no_follow", help_heading = "Choosing calls")]
+    pub follow_only: Vec<String>,
+
+    /// Trace only these calls, as strace has it: trace=%file, status=failed, signal=!SIGCHLD (may be repeated).
+    #[arg(short = 'e', value_name = "SPEC", allow_hyphen_values = true, help_heading = "Choosing calls")]
+    pub qualifiers: Vec<String>,
+
+    /// Trace only calls for which this holds, such as 'path =~ "^/etc/" and duration > 1ms' (may be repeated: all must hold).
+    #[arg(long, value_name = "EXPR", help_heading = "Choosing calls")]
+    pub filter: Vec<String>,
+
+    /// Trace only calls that are about this file (may be repeated).
+    #[arg(short = 'P', long, value_name = "PATH", help_heading = "Choosing calls")]
+    pub trace_path: Vec<PathBuf>,
+
+    /// Trace only calls that succeed.
+    #[arg(short = 'z', long, overrides_with = "failed_only", help_heading = "Choosing calls")]
+    pub successful_only: bool,
+
+    /// Trace only calls that fail.
+    #[arg(short = 'Z', long, overrides_with = "successful_only", help_heading = "Choosing calls")]
+    pub failed_only: bool,
+
+    /// Begin with the first call for which this holds.
+    #[arg(long, value_name = "EXPR", help_heading = "Choosing calls")]
+    pub from: Option<String>,
+
+    /// End the trace with the first call for which this holds.
+    #[arg(long, value_name = "EXPR", help_heading = "Choosing calls")]
+    pub until: Option<String>,
+
+    /// Let a process go when it makes this call; only execve is possible, and means that it runs another program.
+    #[arg(short = 'b', long, value_name = "CALL", value_parser = ["execve"], help_heading = "Choosing calls")]
+    pub detach_on: Option<String>,
+
+    /// Do not let the kernel filter: every call stops the program, and the result is the same.
+    #[arg(long, help_heading = "Choosing calls")]
+    pub no_seccomp: bool,
+
+    /// Say more about how the trace is made.
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+
     /// Write the spans to this file, as OTLP JSON lines [default without a collector: renacer-PROGRAM-PID.otlp.jsonl].
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -64,6 +108,11 @@ pub struct TraceOptions {
     /// Print calls as they end, in the style of strace: to standard error, or to FILE.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub text: Option<Option<PathBuf>>,
+
+    /// Keep the program and Renacer on one processor: auto only while that is faster and the program cannot notice, always for all
+    /// that the program starts, never.
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, value_enum, default_value_t = Pin::Auto, default_missing_value = "always")]
+    pub pin: Pin,
 
     /// Put the time of day before each text line; -tt: with microseconds, -ttt: seconds since the epoch.
     #[arg(short, action = clap::ArgAction::Count, help_heading = "Text")]
@@ -142,8 +191,8 @@ pub struct TraceOptions {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Volume")]
     pub duration: Option<Duration>,
 
-    /// What happens to the launched program when the time is up.
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnTimeout::Detach, requires = "duration", help_heading = "Volume")]
+    /// What happens to the launched program when the time is up, or with --until.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnTimeout::Detach, help_heading = "Volume")]
     pub on_timeout: OnTimeout,
 
     /// Let the local file grow to this size only, such as 100MB; with the ring, all its files together.
@@ -176,6 +225,16 @@ pub struct TraceOptions {
 
     #[command(flatten)]
     pub collector: CollectorOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pin {
+    /// While it is faster and the program cannot notice.
+    Auto,
+    /// Always: the program can notice.
+    Always,
+    /// Never.
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

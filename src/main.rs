@@ -1,5 +1,6 @@
 //! The command line: parse, wire the pieces together, report, exit.
 
+mod choose;
 mod cli;
 mod exit;
 mod export;

@@ -11,6 +11,7 @@ use renacer_ptrace::decode::{Decoder, signal_info};
 use renacer_symbols::resolver::{Counts, Handle};
 use renacer_text::{Lines, Summary};
 
+use crate::choose::Wanted;
 use crate::export::Output;
 use crate::metrics::Figures;
 
@@ -34,12 +35,16 @@ pub fn assemble(
     events: &Receiver<Event>,
     options: Options,
     decoder: Decoder,
+    wanted: Option<Wanted>,
     shown: Shown,
     source: Option<Handle>,
     output: Sender<Output>,
 ) -> (Totals, Option<Summary>, Option<Counts>) {
     let portion = Portion { spans: Vec::with_capacity(PORTION), text: String::new(), shown, output };
     let mut assembler = Assembler::new(options, decoder, portion);
+    if let Some(Wanted { calls, signals }) = wanted {
+        assembler.select(calls, signals);
+    }
     let mut batch = VecDeque::new();
     while events.take_all(&mut batch, LINGER).is_ok() {
         for event in batch.drain(..) {

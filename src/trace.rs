@@ -15,13 +15,14 @@ use renacer_events::{Detail, MergeOptions, Merger, Pid, Totals, TraceId};
 use renacer_file::{AtLimit, CreateOptions, Limit, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
-use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Tracer, capture};
+use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Pin, Tracer, capture};
 use renacer_symbols::modules::Modules;
 use renacer_symbols::python::Wanted;
 use renacer_symbols::resolver::{self, Resolver};
 use renacer_symbols::walker::{self, Walker};
 use renacer_text::{Counts, File, Ids, Lines, Loss, Summary, Timestamps, Why};
 
+use crate::choose;
 use crate::cli::{self, MaxOutputPolicy, OnOverflow, OnTimeout, TraceOptions};
 use crate::exit::{Ending, say};
 use crate::export::{self, Delivery, Targets, TextTarget};
@@ -59,8 +60,24 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         OnTimeout::Detach => AtTimeout::Detach,
         OnTimeout::Kill => AtTimeout::Kill,
     };
-    let limit = options.duration.map(|duration| (duration, at_timeout));
-    let engine = renacer_ptrace::Options { follow: !options.no_follow, capture, limit };
+    let chosen = choose::choose(&options, &interrupts)?;
+    let engine = renacer_ptrace::Options {
+        follow: !options.no_follow,
+        capture,
+        limit: options.duration,
+        at_end: at_timeout,
+        choice: chosen.choice.clone(),
+        pin: match options.pin {
+            cli::Pin::Auto => Pin::Auto,
+            cli::Pin::Always => Pin::Always,
+            cli::Pin::Never => Pin::Never,
+        },
+        detach_on_exec: options.detach_on.is_some(),
+        follow_only: options.follow_only.clone(),
+    };
+    if options.verbose {
+        say(&format!("renacer: {}", chosen.how()));
+    }
     let mut tracer = match options.command.split_first() {
         Some((program, arguments)) => {
             let command = Command {
@@ -68,6 +85,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
                 arguments: arguments.to_vec(),
                 environment: setup::environment(&options, &assembly),
                 user: options.user.clone(),
+                filter: chosen.choice.clone().filter(|_| chosen.in_kernel.is_ok()),
             };
             Tracer::launch(&command, engine, &interrupts)?
         }
@@ -110,7 +128,11 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         figures: figures.clone(),
     };
     let shown = Shown { figures, ..shown(&options) };
-    let decode = DecodeOptions { descriptors_in_text: options.decode_fds, ..DecodeOptions::new(&capture) };
+    let decode = DecodeOptions {
+        descriptors_in_text: options.decode_fds,
+        all_paths: chosen.all_paths,
+        ..DecodeOptions::new(&capture)
+    };
     let trace_id = assembly.trace_id;
 
     let source = source(&options, &mut tracer)?;
@@ -118,14 +140,19 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let (events, event_queue) = renacer_events::channel(EVENTS);
     let (outputs, output_queue) = renacer_events::channel(PORTIONS);
     let thread = |name: &str| std::thread::Builder::new().name(name.into());
-    let assembler = thread("assemble")
-        .spawn(move || observe::assemble(&event_queue, assembly, Decoder::new(decode), shown, source, outputs))?;
+    let assembler = thread("assemble").spawn(move || {
+        observe::assemble(&event_queue, assembly, Decoder::new(decode), chosen.wanted, shown, source, outputs)
+    })?;
     let exporter = thread("export").spawn(move || export::export(&output_queue, targets))?;
 
     let drops = match options.on_overflow {
         Some(policy) => policy == OnOverflow::Drop,
         None => options.command.is_empty(),
     };
+    tracer.tell_of_passing(Box::new(|| {
+        say("renacer: the trace is over, but the kernel's filter cannot be taken off the program: Renacer stays until it ends \
+             (interrupt once more to kill it)");
+    }));
     let mut unheard = 0;
     let outcome = if drops {
         let events = Rc::new(events);

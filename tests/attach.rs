@@ -267,6 +267,10 @@ fn every_busy_thread_gets_its_turn() {
     let (_folder, counters, spans) = place();
     let target = start_busy(&counters);
     let tracer = attach(&target, &spans);
+    // A thread that is seized runs untraced until it is stopped the first time, and fast.
+    let seized = busy_counters(&counters).0;
+    let all_at_work = || busy_counters(&counters).0.iter().zip(seized).all(|(now, then)| now - then >= 20);
+    wait_until("all threads to be at work", all_at_work);
     let before = busy_counters(&counters).0;
     let made = || -> Vec<u64> { busy_counters(&counters).0.iter().zip(before).map(|(now, then)| now - then).collect() };
     wait_until("16 threads to make 8000 rounds", || made().iter().sum::<u64>() >= 8000);

@@ -152,6 +152,7 @@ fn kind(input: &mut Input<'_>) -> EventKind {
             instruction_pointer: 0,
             stack_pointer: 0,
             stack: None,
+            watched: false,
             memory: Memory::new(),
         }),
         13..18 => {

@@ -30,7 +30,7 @@ use crate::ids::SpanIds;
 use crate::resource::{ImageFacts, resource};
 use crate::{
     Abi, Attribute, Call, Caller, Decode, Entry, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid,
-    ProcessStarted, RawCall, Return, Signal, Span, Text, Tid,
+    ProcessStarted, RawCall, Return, Select, Signal, Span, Text, Tid,
 };
 
 /// The kernel's ERESTART_RESTARTBLOCK, negative: the call goes on as `restart_syscall`.
@@ -47,6 +47,10 @@ pub struct Assembler<D, S> {
     processes: FastMap<Pid, Process>,
     decoder: D,
     sink: S,
+    /// Which calls are wanted, where not all are.
+    select: Option<Box<dyn Select>>,
+    /// Which signals are wanted, where not all are.
+    signals: Option<Vec<i32>>,
     totals: Totals,
     /// Images so far.
     images: u64,
@@ -81,12 +85,19 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             processes: FastMap::default(),
             decoder,
             sink,
+            select: None,
+            signals: None,
             totals,
             images: 0,
             last: 0,
             began: 0,
             root: None,
         }
+    }
+
+    /// From here on only calls that `calls` wants are told of, and only these signals: none means all.
+    pub fn select(&mut self, calls: Option<Box<dyn Select>>, signals: Option<Vec<i32>>) {
+        (self.select, self.signals) = (calls, signals);
     }
 
     /// Takes the next event.
@@ -174,8 +185,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             Origin::Attached => (started.parent_pid, None),
             Origin::Launched => (None, None),
         };
-        let (link, creator) = creator.and_then(|creator| creator.call.as_mut()).map(OpenCall::link).unzip();
-        let creator = creator.flatten();
+        let has_span = self.select.is_none();
+        let (link, creator) =
+            creator.and_then(|creator| creator.call.as_mut()).map(|call| call.link(has_span)).unwrap_or_default();
         let parent = [parent_pid, started.parent_pid.filter(|_| started.origin != Origin::Launched)]
             .into_iter()
             .flatten()
@@ -218,8 +230,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             return;
         };
         let creating = creator.and_then(|tid| self.threads.get_mut(&tid)?.call.as_mut());
-        let (link, creator) = creating.map(OpenCall::link).unzip();
-        let creator = creator.flatten();
+        let (link, creator) = creating.map(|call| call.link(self.select.is_none())).unwrap_or_default();
         if !process.threaded {
             process.threaded = true;
             // From here on, the thread that was alone has a span as well.
@@ -275,10 +286,15 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let Some(open) = thread.call.take() else { return };
         let replaced = thread.replaced.take();
         let pid = thread.pid;
+        if open.entry.watched && returned.is_none() {
+            // Only its entry had to be known.
+            if let Some(replaced) = replaced {
+                self.end_replaced(*replaced, at);
+            }
+            return;
+        }
         let decoded = self.decoder.call(RawCall { pid, tid: open.tid, entry: &open.entry, returned });
         let unfinished = returned.is_none() && !(exits && matches!(&*decoded.name, "exit" | "exit_group"));
-        self.totals.calls += 1;
-        self.totals.unfinished += u64::from(unfinished);
         let result = returned.map(|returned| returned.value);
         let call = Call {
             pid,
@@ -292,6 +308,14 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             decoded,
             caller: open.caller,
         };
+        if open.entry.watched || self.select.as_ref().is_some_and(|select| !select.wants(&call, &thread.name)) {
+            if let Some(replaced) = replaced {
+                self.end_replaced(*replaced, call.end);
+            }
+            return;
+        }
+        self.totals.calls += 1;
+        self.totals.unfinished += u64::from(unfinished);
         if result == Some(RESTART_BLOCK) {
             // Whatever goes on with it will link to it.
             thread.interrupted = Some(open.id);
@@ -347,6 +371,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             self.totals.unknown_events += 1;
             return;
         };
+        if self.signals.as_ref().is_some_and(|wanted| !wanted.contains(&signal.number)) {
+            return;
+        }
         let open = thread.span.as_mut().map_or(&mut process.image.open, |span| &mut span.open);
         self.totals.signals += 1;
         self.totals.signals_dropped += u64::from(!open.signal(at, signal));
@@ -380,7 +407,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let former_name = std::mem::replace(&mut thread.name, name);
         thread.creator = None;
         process.tids = vec![pid];
-        let call = thread.call.as_mut().map(|call| call.link().0);
+        let call = thread.call.as_mut().and_then(|call| call.link(self.select.is_none()).0);
         let first = std::mem::take(&mut process.awaits_exec) && !std::mem::take(&mut process.threaded);
         // The program that was launched begins with its exec: what ran before has no span of its own.
         let open = match first {
@@ -392,9 +419,10 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         self.processes.insert(pid, process);
         if !first {
             let replaced = Replaced { image, thread: thread.span.take().map(|span| (span, former_name)) };
-            match thread.call {
-                Some(_) => thread.replaced = Some(Box::new(replaced)),
-                None => self.end_replaced(replaced, at),
+            match &thread.call {
+                // The return of a call that nobody asked for is of no interest.
+                Some(call) if !call.entry.watched => thread.replaced = Some(Box::new(replaced)),
+                _ => self.end_replaced(replaced, at),
             }
         }
         self.threads.insert(pid, thread);

@@ -206,6 +206,8 @@ pub struct Entry {
     pub memory: Memory,
     /// The thread's call stack, where stacks are walked.
     pub stack: Option<Arc<Stack>>,
+    /// Nobody asked for the call: it is told of because of what it does.
+    pub watched: bool,
 }
 
 /// A system call's return.

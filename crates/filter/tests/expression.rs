@@ -41,8 +41,7 @@ fn read() -> Call {
     let mut call = call(Abi::X86_64, "read", [3, 0x7ff0, 4096, 0, 0, 0]);
     call.result = Some(4096);
     call.decoded.bytes = Some(4096);
-    call.decoded.arguments =
-        vec![argument("fd", "3</tmp/x>"), argument("buf", "0x7ff0"), argument("count", "4096")];
+    call.decoded.arguments = vec![argument("fd", "3</tmp/x>"), argument("buf", "0x7ff0"), argument("count", "4096")];
     call.decoded.paths = vec!["/tmp/x".into()];
     call.end = call.start + 1_500_000;
     call

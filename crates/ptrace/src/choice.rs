@@ -5,7 +5,9 @@ use std::sync::Arc;
 use renacer_events::{Abi, Select, Test};
 
 use crate::arch::{self, Role};
+use crate::engine::maps_code;
 use crate::facts::{self, ABIS};
+use crate::table;
 
 /// What is done with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,16 @@ impl Choice {
         self.rule(abi, number).map_or(Fate::Wanted, |rule| rule.fate(arguments))
     }
 
+    /// Whether the tracer is told of everything that opens a file by its path, and of what asks where threads may run.
+    pub(crate) fn sees_opens(&self) -> bool {
+        ABIS.iter().all(|&abi| {
+            let calls = table::numbers(abi).filter(|(number, name)| {
+                matches!(*name, "open" | "openat" | "openat2") || arch::role(abi, *number) == Some(Role::Affinity)
+            });
+            calls.into_iter().all(|(number, _)| self.stops(abi, number) == Test::Always)
+        })
+    }
+
     /// What must hold of the arguments for the tracer to be told of the call. Numbers from [`MOST`] on are as that one.
     pub(crate) fn stops(&self, abi: Abi, number: u64) -> Test {
         self.rule(abi, number).map_or(Test::Always, Rule::stops)
@@ -116,6 +128,8 @@ fn watch(abi: Abi, number: u64, needs: Needs, subjects: bool) -> (Fate, Test) {
             let wanted = [libc::PR_SET_NAME, libc::PR_SET_SECCOMP].map(|option| Test::Equals(0, option as u32));
             return (Fate::Watched, Test::Any(wanted.to_vec()));
         }
+        // Where threads may run is put right before anything asks.
+        Some(Role::Affinity) => return (Fate::Entered, Test::Always),
         Some(Role::Seccomp) => return (Fate::Watched, Test::Always),
         Some(Role::Namespace | Role::Identity) => return (Fate::Watched, Test::Always),
         _ => {}
@@ -123,14 +137,17 @@ fn watch(abi: Abi, number: u64, needs: Needs, subjects: bool) -> (Fate, Test) {
     if subjects && facts::changes_descriptors(abi, number) {
         return (Fate::Watched, Test::Always);
     }
-    match crate::engine::mapping(abi, number) {
+    match maps_code(abi, number) {
         Some(register) if needs.mappings => {
-            let executable = match register {
-                // Any protection that can be executed: there are three bits, so there are four values.
-                Some(register) => Test::Any((0..8).filter(|bits| bits & EXECUTABLE != 0).map(|bits| Test::Equals(register, bits)).collect()),
+            let when = match register {
+                // Of the eight combinations of reading, writing and executing, those with the last.
+                Some(register) => {
+                    let executable = (0..8).filter(|bits| bits & EXECUTABLE != 0);
+                    Test::Any(executable.map(|bits| Test::Equals(register, bits)).collect())
+                }
                 None => Test::Always,
             };
-            (Fate::Watched, executable)
+            (Fate::Watched, when)
         }
         _ => (Fate::Ignored, Test::Never),
     }

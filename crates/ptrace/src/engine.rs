@@ -6,9 +6,12 @@
 
 mod births;
 mod calls;
+mod chosen;
 mod ending;
 mod overflow;
+mod placing;
 mod stacks;
+mod untraced;
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,11 +24,15 @@ use renacer_events::{
 
 use self::births::Newborn;
 pub use self::ending::AtTimeout;
+pub use self::placing::Pin;
+pub(crate) use self::stacks::maps_code;
 use crate::attach::{self, AttachError};
 use crate::capture;
+use crate::choice::Choice;
 use crate::interrupts::Interrupts;
 use crate::launch::{self, Child, Command, LaunchError};
 use crate::memory::Method;
+use crate::placement::Placement;
 use crate::proc;
 use crate::sys::clock::monotonic;
 use crate::sys::{ptrace, signal};
@@ -38,8 +45,18 @@ pub struct Options {
     pub follow: bool,
     /// What is read of the tracee's memory.
     pub capture: capture::Options,
-    /// How long the run lasts at most, and what happens then.
-    pub limit: Option<(Duration, AtTimeout)>,
+    /// How long the run lasts at most.
+    pub limit: Option<Duration>,
+    /// What happens to a launched program when the run ends before it.
+    pub at_end: AtTimeout,
+    /// Which calls are told of; none: all.
+    pub choice: Option<Choice>,
+    /// Where the program and the tracer run.
+    pub pin: Pin,
+    /// Processes are let go when they run another program (`-b execve`).
+    pub detach_on_exec: bool,
+    /// Only the calls of processes with one of these names are told of; of none: of all.
+    pub follow_only: Vec<String>,
 }
 
 /// How a run ended.
@@ -55,6 +72,8 @@ pub struct Outcome {
     pub foreign_calls: u64,
     /// Calls that were not told of because there was no room for them.
     pub dropped_calls: u64,
+    /// The kernel refused the filter that the program was to have: each call stopped it.
+    pub filter_refused: bool,
 }
 
 /// Why a run could not go on.
@@ -91,6 +110,12 @@ pub struct Tracer {
     last_interrupt: Option<Instant>,
     /// When the time is up, or patience with a program that was asked to end.
     deadline: Option<Instant>,
+    /// The launched program has a seccomp filter, and so has all that descends from it.
+    filtered: bool,
+    /// Tracing has ended, but what has a filter cannot be let go.
+    passing: bool,
+    told_of_passing: Option<Box<dyn Fn()>>,
+    placement: Option<Placement>,
     outcome: Outcome,
 }
 
@@ -99,8 +124,16 @@ struct Thread {
     name: String,
     /// The call in flight, with as much of its memory as its return needs.
     call: Option<Entry>,
-    /// The call that it is in goes by untold.
-    drops: bool,
+    /// It is between the stops at a call's entry and return.
+    inside: bool,
+    /// Of the call that it is in, the return has to be told of too.
+    returns: bool,
+}
+
+impl Thread {
+    fn new(pid: Pid, name: String) -> Thread {
+        Thread { pid, name, call: None, inside: false, returns: false }
+    }
 }
 
 struct Process {
@@ -110,11 +143,34 @@ struct Process {
     makes_namespaces: bool,
     /// Calls that went by untold since it was last told how things stand.
     dropped_calls: u64,
+    /// It, or one that it descends from, has installed a seccomp filter of its own, whose refusals come before our filter's reports.
+    filters_itself: bool,
+    /// Nobody asked for its calls.
+    passes: bool,
+    /// It looks at its status, where it would see where it may run.
+    sees_placement: bool,
 }
 
 impl Process {
     fn new(image: Image) -> Process {
-        Process { makes_namespaces: image.vpid.is_some(), image, memory: Method::default(), dropped_calls: 0 }
+        Process {
+            makes_namespaces: image.vpid.is_some(),
+            image,
+            memory: Method::default(),
+            dropped_calls: 0,
+            filters_itself: false,
+            passes: false,
+            sees_placement: false,
+        }
+    }
+
+    /// Runs another program.
+    fn replaced(&self, image: Image) -> Process {
+        Process {
+            makes_namespaces: self.makes_namespaces || image.vpid.is_some(),
+            filters_itself: self.filters_itself,
+            ..Process::new(image)
+        }
     }
 }
 
@@ -127,6 +183,8 @@ struct Launch {
     /// Told when exec has succeeded, forgotten if it fails.
     held: Vec<Event>,
     failed: Option<i32>,
+    /// It is in the call that installs its filter.
+    asks_for_filter: bool,
 }
 
 type Emit<'a> = &'a mut dyn FnMut(Event);
@@ -135,7 +193,8 @@ impl Tracer {
     /// Forks the program's process and starts tracing it. The program itself runs from [`Tracer::run`] on, so that threads may be
     /// created in between. Our process must have one thread; `interrupts` must be blocked already.
     pub fn launch(command: &Command, options: Options, interrupts: &Interrupts) -> Result<Tracer, LaunchError> {
-        let mut tracer = Tracer::new(options, ptrace::EXITKILL);
+        let filter = if command.filter.is_some() { ptrace::SECCOMP } else { 0 };
+        let mut tracer = Tracer::new(options, ptrace::EXITKILL | filter);
         let child = launch::fork(command, interrupts.mask_before())?;
         let pid = child.pid;
         let started = tracer.seize_child(pid);
@@ -156,7 +215,7 @@ impl Tracer {
             name: child.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             ..proc::image(pid)
         };
-        tracer.threads.insert(pid, Thread { pid, name: image.name.clone(), call: None, drops: false });
+        tracer.threads.insert(pid, Thread::new(pid, image.name.clone()));
         tracer.processes.insert(pid, Process::new(image.clone()));
         let started = ProcessStarted {
             pid,
@@ -173,7 +232,10 @@ impl Tracer {
             exec_seen: false,
             held: vec![Event { at: 0, tid: pid, kind: EventKind::ProcessStarted(Box::new(started)) }],
             failed: None,
+            asks_for_filter: false,
         });
+        tracer.outcome.filter_refused = command.filter.is_some();
+        tracer.place(pid);
         Ok(tracer)
     }
 
@@ -188,7 +250,9 @@ impl Tracer {
             let image = proc::image(pid);
             let at = monotonic();
             // A thread may be about to change its user in a call that was not seen to begin: at exec it is looked up again.
-            tracer.processes.insert(pid, Process::new(Image { user_id: None, ..image.clone() }));
+            let mut process = Process::new(Image { user_id: None, ..image.clone() });
+            process.passes = tracer.passes(&image.name);
+            tracer.processes.insert(pid, process);
             let started = ProcessStarted {
                 pid,
                 parent_pid: proc::status(pid).and_then(|status| status.parent).filter(|&parent| parent != 0),
@@ -199,7 +263,9 @@ impl Tracer {
             tracer.first_events.push(Event { at, tid: pid, kind: EventKind::ProcessStarted(Box::new(started)) });
             for tid in threads {
                 let name = proc::name(tid);
-                tracer.threads.insert(tid, Thread { pid, name: name.clone(), call: None, drops: false });
+                // It may be in a call, whose return is told of where all are.
+                let returns = tracer.options.choice.is_none();
+                tracer.threads.insert(tid, Thread { returns, ..Thread::new(pid, name.clone()) });
                 if tid != pid {
                     let kind = EventKind::ThreadStarted { pid, creator: None, name };
                     tracer.first_events.push(Event { at, tid, kind });
@@ -227,6 +293,10 @@ impl Tracer {
             detaching: None,
             last_interrupt: None,
             deadline: None,
+            filtered: false,
+            passing: false,
+            told_of_passing: None,
+            placement: None,
             outcome: Outcome::default(),
         }
     }
@@ -262,6 +332,9 @@ impl Tracer {
         }
         self.start_clock(interrupts);
         loop {
+            if self.passing && !self.threads.is_empty() {
+                return self.pass(interrupts, emit);
+            }
             if let Some(interrupt) = interrupts.take() {
                 self.interrupted(interrupt, interrupts);
             }
@@ -304,7 +377,7 @@ impl Tracer {
     /// Lets a tracee go on, or go for good where we are ending.
     fn go_on(&mut self, stopped: Stopped, signal: i32, emit: Emit) -> Result<(), Gone> {
         if self.detaching.is_none() {
-            return stopped.resume(signal);
+            return self.resume(stopped, signal);
         }
         let tid = stopped.tid();
         let pid = self.threads.get(&tid).map_or(tid, |thread| thread.pid);
@@ -323,6 +396,7 @@ impl Tracer {
         }
         match stop {
             Stop::Syscall => self.syscall(stopped, emit),
+            Stop::Filtered => self.filtered(stopped, emit),
             Stop::Signal(number) => {
                 let info = stopped.signal_info();
                 if let Ok(info) = info
@@ -340,8 +414,13 @@ impl Tracer {
             Stop::Event => self.go_on(stopped, 0, emit),
             Stop::Exec => {
                 let former = stopped.event_message().map_or(tid, |message| message as Tid);
+                let launched = self.is_launching(tid);
                 self.exec(tid, former, emit);
-                self.go_on(stopped, 0, emit)
+                if self.options.detach_on_exec && !launched {
+                    self.leave(stopped, emit)
+                } else {
+                    self.go_on(stopped, 0, emit)
+                }
             }
             Stop::Created => {
                 if let Ok(child) = stopped.event_message() {
@@ -371,11 +450,19 @@ impl Tracer {
             // Not permitted to look: what was known still holds, since exec does not change it.
             image.working_directory.clone_from(&before.working_directory);
         }
-        let call = caller.and_then(|thread| thread.call);
-        self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call, drops: false });
-        let makes_namespaces = self.processes.get(&tid).is_some_and(|process| process.makes_namespaces);
-        let mut process = Process::new(image.clone());
-        process.makes_namespaces |= makes_namespaces;
+        let mut thread = Thread::new(tid, image.name.clone());
+        if let Some(caller) = caller {
+            (thread.call, thread.inside, thread.returns) = (caller.call, caller.inside, caller.returns);
+        }
+        if let Some(placement) = self.placement.as_mut().filter(|_| former != tid) {
+            placement.renamed(former, tid);
+        }
+        let mut process = match self.processes.get(&tid) {
+            Some(before) => before.replaced(image.clone()),
+            None => Process::new(image.clone()),
+        };
+        process.passes = self.passes(&image.name);
+        self.threads.insert(tid, thread);
         self.processes.insert(tid, process);
         if let Some(walker) = &mut self.stacks {
             walker.image_replaced(tid);
@@ -395,6 +482,9 @@ impl Tracer {
         if let Some(newborn) = self.newborns.remove(&tid) {
             // Killed while it was held: the stop that we keep is worth nothing any more.
             self.born(tid, None, newborn.family, emit);
+        }
+        if let Some(placement) = &mut self.placement {
+            placement.ended(tid);
         }
         let at = monotonic();
         let status = match change {

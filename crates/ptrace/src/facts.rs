@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use renacer_events::Abi;
 
-use crate::arch::{self, Role};
 use crate::decode::spec::{self, Kind};
 use crate::decode::{INTERRUPTED, error_table, indirect};
 use crate::table;
@@ -95,17 +94,17 @@ pub fn has_subject(abi: Abi, number: u64) -> bool {
     }
 }
 
+/// The register of the first path that the call names.
+pub(crate) fn path(abi: Abi, number: u64) -> Option<usize> {
+    Some(spec::resolved(abi, number)?.path?.0)
+}
+
 /// Whether the call may change what descriptors refer to, or where relative paths start.
 pub(crate) fn changes_descriptors(abi: Abi, number: u64) -> bool {
     match own(abi, number) {
         Some(call) => call.effect.is_some(),
         None => !indirect::possible_names(abi, number).is_empty(),
     }
-}
-
-/// Whether all that the tracer needs of the call is its entry.
-pub(crate) fn only_entry_matters(abi: Abi, number: u64) -> bool {
-    matches!(arch::role(abi, number), Some(Role::Exec | Role::Fork | Role::Clone | Role::Clone3 | Role::Exit))
 }
 
 /// What is known of a call that stands for itself.

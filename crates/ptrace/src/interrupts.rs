@@ -36,6 +36,36 @@ pub struct Interrupts {
 struct Shared {
     pending: AtomicI32,
     from_terminal: AtomicBool,
+    /// The run shall end.
+    over: AtomicBool,
+}
+
+/// Ends a run from another thread.
+#[derive(Clone)]
+pub struct Ender {
+    shared: Arc<Shared>,
+    tracer: i32,
+}
+
+impl Ender {
+    /// The run shall end as if its time were up.
+    pub fn end(&self) {
+        if !self.shared.over.swap(true, Ordering::AcqRel) {
+            remind(self.tracer, Duration::ZERO);
+        }
+    }
+}
+
+/// Wakes the tracer again and again once `delay` has passed, so that it looks at the clock and at what has been asked of it.
+fn remind(tracer: i32, delay: Duration) {
+    let remind = move || {
+        std::thread::sleep(delay);
+        while signal::kill_own_thread(tracer, WAKE).is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    // Without the thread the tracer waits for its last tracee, or for the next signal.
+    let _ = std::thread::Builder::new().name("deadline".into()).spawn(remind);
 }
 
 impl Interrupts {
@@ -64,15 +94,17 @@ impl Interrupts {
 
     /// Wakes the tracer (the calling thread) once `delay` has passed, so that it can look at the clock.
     pub fn remind(&self, delay: Duration) {
-        let tracer = signal::own_tid();
-        let remind = move || {
-            std::thread::sleep(delay);
-            while signal::kill_own_thread(tracer, WAKE).is_ok() {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        };
-        // Without the thread the tracer waits for its last tracee, or for the next signal.
-        let _ = std::thread::Builder::new().name("deadline".into()).spawn(remind);
+        remind(signal::own_tid(), delay);
+    }
+
+    /// What ends the run from another thread. To be called by the tracer.
+    pub fn ender(&self) -> Ender {
+        Ender { shared: self.shared.clone(), tracer: signal::own_tid() }
+    }
+
+    /// Whether an [`Ender`] has ended the run.
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared.over.load(Ordering::Acquire)
     }
 
     /// Takes the signal that has arrived since the last call, if any.

@@ -1,7 +1,8 @@
 //! Finds a program and forks the process that will run it.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use renacer_events::Pid;
 
+use crate::choice::Choice;
+use crate::seccomp;
 use crate::sys::process::{self, Prepared};
 use crate::sys::signal::{self, Mask};
 
@@ -23,6 +26,8 @@ pub struct Command {
     pub environment: Vec<(OsString, OsString)>,
     /// The user that it runs as, by name (`-u`); none: as we do.
     pub user: Option<OsString>,
+    /// Let the kernel filter its calls, by this choice.
+    pub filter: Option<Choice>,
 }
 
 /// Why a program could not be run.
@@ -77,19 +82,22 @@ pub struct Child {
     pub pid: Pid,
     /// The file that it will run.
     pub path: PathBuf,
-    /// Closing it lets the child run the program.
+    /// A byte lets the child run the program; the end of the pipe lets it end.
     gate: Option<OwnedFd>,
 }
 
 impl Child {
     /// Lets it run the program.
     pub fn release(mut self) {
-        self.gate = None;
+        if let Some(gate) = self.gate.take() {
+            // It has ended if it cannot be told, and its end is reported.
+            let _ = File::from(gate).write_all(&[1]);
+        }
     }
 }
 
 impl Drop for Child {
-    /// A child that was not released must not run the program when its gate closes.
+    /// A child that was not released ends without running the program.
     fn drop(&mut self) {
         if self.gate.is_some() {
             let _ = signal::kill(self.pid, libc::SIGKILL);
@@ -120,6 +128,7 @@ pub fn fork(command: &Command, mask: Mask) -> Result<Child, LaunchError> {
         environment.collect::<Result<_, _>>()?,
         mask,
         user,
+        command.filter.as_ref().map(seccomp::program).unwrap_or_default(),
     );
     let (theirs, ours) = io::pipe()?;
     let (theirs, ours): (OwnedFd, OwnedFd) = (theirs.into(), ours.into());

@@ -6,6 +6,7 @@
 pub mod arch;
 mod attach;
 pub mod capture;
+mod choice;
 pub mod decode;
 pub mod descriptors;
 mod engine;
@@ -13,14 +14,18 @@ pub mod facts;
 mod interrupts;
 mod launch;
 mod memory;
+mod placement;
 pub mod proc;
+mod seccomp;
 mod sys;
 pub mod table;
 mod tracee;
 
 pub use attach::AttachError;
-pub use engine::{AtTimeout, Options, Outcome, TraceError, Tracer};
-pub use interrupts::{Interrupt, Interrupts};
+pub use choice::{Choice, Fate, Needs};
+pub use engine::{AtTimeout, Options, Outcome, Pin, TraceError, Tracer};
+pub use interrupts::{Ender, Interrupt, Interrupts};
 pub use launch::{Command, LaunchError};
+pub use seccomp::{Unfiltered, available as filter_available};
 pub use sys::clock::{monotonic, realtime};
 pub use sys::signal::{die_by, kill};

@@ -7,7 +7,7 @@
 use std::io;
 use std::marker::PhantomData;
 
-use renacer_events::{Registers, Tid};
+use renacer_events::{Abi, Registers, Tid};
 
 pub use crate::sys::process::Change;
 pub use crate::sys::ptrace::SyscallInfo;
@@ -42,6 +42,8 @@ pub enum Stop {
     Group(i32),
     /// It stopped because it is new, because it was interrupted, or because SIGCONT ended a group stop.
     Event,
+    /// At the entry of a system call that its seccomp filter reports.
+    Filtered,
     /// It is about to run a new program.
     Exec,
     /// It created a process or a thread.
@@ -88,9 +90,24 @@ impl Stopped {
         ptrace::peek(self.tid, address)
     }
 
+    /// Changes one word of its memory.
+    pub fn poke(&self, address: u64, word: [u8; size_of::<libc::c_long>()]) -> io::Result<()> {
+        ptrace::poke(self.tid, address, word)
+    }
+
+    /// Gives the call that it is at another first argument.
+    pub fn set_first_argument(&self, abi: Abi, value: u64) -> Result<(), Gone> {
+        gone(registers::set_first_argument(self.tid, abi, value))
+    }
+
     /// Lets it run to its next system call stop, delivering `signal` (0: none).
     pub fn resume(self, signal: i32) -> Result<(), Gone> {
         gone(ptrace::syscall(self.tid, signal))
+    }
+
+    /// Lets it run to its next stop of another kind, delivering `signal` (0: none): only calls that its seccomp filter reports stop it.
+    pub fn run_on(self, signal: i32) -> Result<(), Gone> {
+        gone(ptrace::cont(self.tid, signal))
     }
 
     /// Leaves it stopped by job control, until SIGCONT.
@@ -129,6 +146,7 @@ fn report(tid: Tid, change: Change) -> Report {
     let stop = match (event, signal) {
         (0, signal) if signal == libc::SIGTRAP | 0x80 => Stop::Syscall,
         (0, signal) => Stop::Signal(signal),
+        (libc::PTRACE_EVENT_SECCOMP, _) => Stop::Filtered,
         (libc::PTRACE_EVENT_EXEC, _) => Stop::Exec,
         (libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE, _) => Stop::Created,
         (libc::PTRACE_EVENT_STOP, libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) => Stop::Group(signal),

@@ -304,6 +304,7 @@ pub(super) fn entry(number: u64) -> Entry {
         stack_pointer: 0,
         memory: Memory::new(),
         stack: None,
+        watched: false,
     }
 }
 

@@ -51,10 +51,11 @@ pub(super) struct Replaced {
 }
 
 impl OpenCall {
-    /// Its id, for the span of what it creates to link to, and its stack.
-    pub(super) fn link(&mut self) -> (SpanId, Option<Arc<Stack>>) {
-        self.is_linked = true;
-        (self.id, self.caller.stack.clone())
+    /// Its id, for the span of what it creates to link to (`has_span`: it is certain to have a span), and its stack.
+    pub(super) fn link(&mut self, has_span: bool) -> (Option<SpanId>, Option<Arc<Stack>>) {
+        let has_span = has_span && !self.entry.watched;
+        self.is_linked |= has_span;
+        (has_span.then_some(self.id), self.caller.stack.clone())
     }
 }
 

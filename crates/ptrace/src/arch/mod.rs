@@ -34,6 +34,10 @@ pub enum Role {
     Exit,
     /// setuid and its kin: the user changes.
     Identity,
+    /// sched_setaffinity, sched_getaffinity: where threads may run.
+    Affinity,
+    /// seccomp, which may install a filter of the program's own.
+    Seccomp,
 }
 
 /// The part that a call plays for the tracer; none for most calls.
@@ -50,6 +54,8 @@ pub fn role(abi: Abi, number: u64) -> Option<Role> {
         (Abi::X86_64 | Abi::X32, 105 | 113 | 117)
         | (Abi::I386, 23 | 70 | 164 | 203 | 208 | 213)
         | (Abi::Aarch64, 145..=147) => Identity,
+        (Abi::X86_64 | Abi::X32, 317) | (Abi::I386, 354) | (Abi::Aarch64, 277) => Seccomp,
+        (Abi::X86_64 | Abi::X32, 203 | 204) | (Abi::I386, 241 | 242) | (Abi::Aarch64, 122 | 123) => Affinity,
         _ => return None,
     })
 }
@@ -74,6 +80,8 @@ mod tests {
                     "setuid" | "setreuid" | "setresuid" | "setuid32" | "setreuid32" | "setresuid32" => {
                         Some(Role::Identity)
                     }
+                    "seccomp" => Some(Role::Seccomp),
+                    "sched_setaffinity" | "sched_getaffinity" => Some(Role::Affinity),
                     _ => None,
                 };
                 assert_eq!(role(abi, number), expected, "{abi:?} {number} {name}");

@@ -57,6 +57,9 @@ impl Tracer {
     /// `creator` is in the call that made `child`, which is traced already but may or may not have stopped, or even ended. It is told
     /// of at once, while its creator's call is known.
     pub(super) fn created(&mut self, creator: Tid, child: Tid, emit: Emit) {
+        if let Some(placement) = &mut self.placement {
+            placement.made(creator, child);
+        }
         let birth = self.birth(creator);
         self.born(child, Some(birth), Family::default(), emit);
         if let Some(newborn) = self.newborns.remove(&child) {
@@ -78,7 +81,13 @@ impl Tracer {
                 let bytes = entry.memory.get(entry.arguments[0], 8)?;
                 Some(u64::from_ne_bytes(bytes.try_into().ok()?))
             }
-            Role::Exec | Role::Prctl | Role::Namespace | Role::Exit | Role::Identity => None,
+            Role::Exec
+            | Role::Prctl
+            | Role::Namespace
+            | Role::Exit
+            | Role::Identity
+            | Role::Affinity
+            | Role::Seccomp => None,
         });
         let has = |flag: i32| flags.map(|flags| flags & flag as u64 != 0);
         Birth {
@@ -98,7 +107,7 @@ impl Tracer {
             && birth.is_thread == Some(true)
         {
             let (pid, name) = (thread.pid, thread.name.clone());
-            self.threads.insert(tid, Thread { pid, name: name.clone(), call: None, drops: false });
+            self.threads.insert(tid, Thread::new(pid, name.clone()));
             let kind = EventKind::ThreadStarted { pid, creator: Some(birth.creator), name };
             emit(Event { at, tid, kind });
             return;
@@ -125,7 +134,7 @@ impl Tracer {
                 return;
             }
             let name = name.unwrap_or_else(|| proc::name(tid));
-            self.threads.insert(tid, Thread { pid, name: name.clone(), call: None, drops: false });
+            self.threads.insert(tid, Thread::new(pid, name.clone()));
             let kind = EventKind::ThreadStarted { pid, creator: birth.map(|birth| birth.creator), name };
             emit(Event { at, tid, kind });
             return;
@@ -151,8 +160,12 @@ impl Tracer {
             (None, Some(pid)) => Origin::Forked { pid, tid: 0, shares_descriptors: false },
             (_, None) => Origin::Attached,
         };
-        self.threads.insert(tid, Thread { pid: tid, name: image.name.clone(), call: None, drops: false });
-        self.processes.insert(tid, Process::new(image.clone()));
+        self.threads.insert(tid, Thread::new(tid, image.name.clone()));
+        let mut process = Process::new(image.clone());
+        if let Some(parent) = parent.and_then(|parent| self.processes.get(&parent)) {
+            (process.filters_itself, process.passes) = (parent.filters_itself, parent.passes);
+        }
+        self.processes.insert(tid, process);
         if let Some(walker) = &mut self.stacks {
             walker.started(tid, parent);
         }

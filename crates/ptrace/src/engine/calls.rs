@@ -2,10 +2,12 @@
 
 use renacer_events::{Entry, Event, EventKind, Memory, ReadMemory, Return};
 
-use super::{Emit, Tracer, stacks};
+use super::{Emit, Tracer, placing, stacks, untraced};
 use crate::arch::{self, Role};
 use crate::capture;
+use crate::choice::Fate;
 use crate::memory::TraceeMemory;
+use crate::placement::Placement;
 use crate::sys::clock::monotonic;
 use crate::tracee::{Gone, Stopped, SyscallInfo};
 
@@ -14,11 +16,17 @@ impl Tracer {
     pub(super) fn syscall(&mut self, stopped: Stopped, emit: Emit) -> Result<(), Gone> {
         let tid = stopped.tid();
         let info = stopped.syscall_info()?;
-        if self.goes_by(tid, &info, emit) {
-            return self.go_on(stopped, 0, emit);
-        }
+        self.place_at(tid, &info);
+        let fate = self.fate(tid, &info);
+        let goes_by = fate == Fate::Ignored || self.goes_by(tid, &info, emit);
         let Some(thread) = self.threads.get_mut(&tid) else { return self.go_on(stopped, 0, emit) };
         let Some(process) = self.processes.get_mut(&thread.pid) else { return self.go_on(stopped, 0, emit) };
+        let is_entry = matches!(info, SyscallInfo::Entry { .. });
+        if goes_by || !is_entry && !thread.returns {
+            thread.call = None;
+            thread.returns = false;
+            return self.go_on(stopped, 0, emit);
+        }
         let mut memory = TraceeMemory::new(&stopped, &mut process.memory);
         let (at, kind) = match info {
             SyscallInfo::Entry { arch, number, arguments, instruction_pointer, stack_pointer } => {
@@ -26,18 +34,33 @@ impl Tracer {
                     self.outcome.foreign_calls += 1;
                     return self.go_on(stopped, 0, emit);
                 };
+                let role = arch::role(abi, number);
                 let copied =
                     capture::at_entry(abi, number, &arguments, stack_pointer, &self.options.capture, &mut memory);
                 let stack = match &mut self.stacks {
-                    Some(walker) if self.launch.is_none() => match stopped.registers()? {
-                        Some(registers) => walker.walk(thread.pid, tid, &registers, &mut memory),
-                        None => None,
-                    },
+                    Some(walker) if self.launch.is_none() && (fate == Fate::Wanted || makes_tracees(role)) => {
+                        match stopped.registers()? {
+                            Some(registers) => walker.walk(thread.pid, tid, &registers, &mut memory),
+                            None => None,
+                        }
+                    }
                     _ => None,
                 };
-                let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory: copied, stack };
+                let watched = fate != Fate::Wanted;
+                let memory = copied;
+                let entry =
+                    Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory, stack, watched };
+                if self.placement.is_some() && placing::looks_at_status(&entry) {
+                    process.sees_placement = true;
+                    self.placement.as_mut().into_iter().for_each(Placement::reveal);
+                }
                 thread.call = Some(for_return(&entry));
-                if arch::role(abi, number) == Some(Role::Identity) {
+                thread.returns = fate != Fate::Entered;
+                if self.filtered && untraced::asks(&entry) {
+                    untraced::take_out(&stopped, &entry);
+                    thread.returns = true;
+                }
+                if role == Some(Role::Identity) {
                     // To be looked up again: which user it is then.
                     process.image.user_id = None;
                 }
@@ -46,11 +69,15 @@ impl Tracer {
             SyscallInfo::Exit { value, is_error } => {
                 let at = monotonic();
                 let call = thread.call.take();
+                thread.returns = false;
                 let mut renamed = None;
                 let memory = match &call {
                     Some(entry) => {
                         if !is_error && arch::role(entry.abi, entry.number) == Some(Role::Prctl) {
                             renamed = new_name(entry, &mut memory);
+                        }
+                        if self.filtered && untraced::asks(entry) {
+                            untraced::put_back(&stopped, entry);
                         }
                         if let Some(walker) = self.stacks.as_deref_mut().filter(|_| !is_error) {
                             stacks::remapped(walker, thread.pid, entry, value);
@@ -66,6 +93,9 @@ impl Tracer {
                     thread.name.clone_from(&name);
                     emit(Event { at, tid, kind: EventKind::Renamed(name) });
                 }
+                if call.is_some_and(|entry| !is_error && installs_filter(&entry)) {
+                    self.filters_itself(tid);
+                }
                 (at, EventKind::Returned(Return { value, is_error, memory }))
             }
             SyscallInfo::None => return self.go_on(stopped, 0, emit),
@@ -79,7 +109,7 @@ impl Tracer {
             emit(event);
             return self.go_on(stopped, 0, emit);
         }
-        let resumed = stopped.resume(0);
+        let resumed = self.resume(stopped, 0);
         emit(event);
         resumed
     }
@@ -96,6 +126,16 @@ impl Tracer {
                 event.at += 1;
                 launch.held.push(event);
             }
+            EventKind::Entered(entry) if arch::role(entry.abi, entry.number) == Some(Role::Seccomp) => {
+                launch.asks_for_filter = true;
+            }
+            EventKind::Returned(returned) if launch.asks_for_filter => {
+                launch.asks_for_filter = false;
+                if !returned.is_error {
+                    self.filtered = true;
+                    self.outcome.filter_refused = false;
+                }
+            }
             EventKind::Returned(returned) if launch.exec_seen && returned.is_error => {
                 launch.failed = Some(-returned.value as i32);
                 launch.held.clear();
@@ -103,6 +143,21 @@ impl Tracer {
             }
             _ => {}
         }
+    }
+}
+
+/// Whether the call makes threads or processes, which may have their stack from it.
+pub(super) fn makes_tracees(role: Option<Role>) -> bool {
+    matches!(role, Some(Role::Fork | Role::Clone | Role::Clone3))
+}
+
+/// Whether a successful call of this kind installs a seccomp filter.
+fn installs_filter(entry: &Entry) -> bool {
+    // SECCOMP_SET_MODE_STRICT and SECCOMP_SET_MODE_FILTER are 0 and 1, other operations ask.
+    match arch::role(entry.abi, entry.number) {
+        Some(Role::Seccomp) => entry.arguments[0] as u32 <= 1,
+        Some(Role::Prctl) => entry.arguments[0] as i32 == libc::PR_SET_SECCOMP,
+        _ => false,
     }
 }
 

@@ -26,7 +26,7 @@ pub enum AtTimeout {
 impl Tracer {
     /// The run begins now.
     pub(super) fn start_clock(&mut self, interrupts: &Interrupts) {
-        if let Some((duration, _)) = self.options.limit {
+        if let Some(duration) = self.options.limit {
             self.deadline = Instant::now().checked_add(duration);
             interrupts.remind(duration);
         }
@@ -34,17 +34,21 @@ impl Tracer {
 
     /// Ends the run if its time is up.
     pub(super) fn keep_time(&mut self, interrupts: &Interrupts) {
-        if self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
+        let ended = interrupts.is_over() && !self.outcome.timed_out;
+        if !ended && self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
             return;
         }
         self.deadline = None;
-        let kill = matches!(self.options.limit, Some((_, AtTimeout::Kill)));
-        match self.main.filter(|_| kill && self.outcome.status.is_none()) {
+        let kill = self.options.at_end == AtTimeout::Kill;
+        match self.main.filter(|_| kill && (self.filtered || self.outcome.status.is_none())) {
             Some(main) if !self.outcome.timed_out => {
-                let _ = signal::kill(main, libc::SIGTERM);
+                if self.outcome.status.is_none() {
+                    let _ = signal::kill(main, libc::SIGTERM);
+                }
                 self.deadline = Some(Instant::now() + KILL_PATIENCE);
                 interrupts.remind(KILL_PATIENCE);
             }
+            // What it has left behind cannot be let go under a filter.
             Some(_) => {
                 for &pid in self.processes.keys() {
                     let _ = signal::kill(pid, libc::SIGKILL);
@@ -78,6 +82,13 @@ impl Tracer {
         let now = Instant::now();
         if self.detaching.is_some() {
             self.detaching = Some(now);
+            return;
+        }
+        if let Some(mut placement) = self.placement.take() {
+            placement.reveal();
+        }
+        if self.filtered {
+            self.passing = true;
             return;
         }
         self.detaching = Some(now + DETACH_PATIENCE);

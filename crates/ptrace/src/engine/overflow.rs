@@ -17,18 +17,17 @@ impl Tracer {
         self.has_room = Some(has_room);
     }
 
-    /// Whether the call that the thread enters or returns from goes by untold.
+    /// Whether the call that the thread enters goes by untold.
     pub(super) fn goes_by(&mut self, tid: Tid, info: &SyscallInfo, emit: Emit) -> bool {
         let Some(has_room) = &self.has_room else { return false };
-        let Some(thread) = self.threads.get_mut(&tid) else { return false };
-        let &SyscallInfo::Entry { arch, number, .. } = info else { return std::mem::take(&mut thread.drops) };
+        let Some(thread) = self.threads.get(&tid) else { return false };
+        let &SyscallInfo::Entry { arch, number, .. } = info else { return false };
         let essential = arch::abi(arch, number).is_none_or(|(abi, number)| arch::role(abi, number).is_some());
         let pid = thread.pid;
         if essential || has_room() {
             self.tell_missed(pid, tid, true, emit);
             return false;
         }
-        thread.drops = true;
         self.outcome.dropped_calls += 1;
         if let Some(process) = self.processes.get_mut(&pid) {
             process.dropped_calls += 1;

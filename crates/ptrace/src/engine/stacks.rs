@@ -42,6 +42,20 @@ fn mapping(abi: Abi, number: u64) -> Option<Mapping> {
     })
 }
 
+/// Whether a call may map code, and which register has the protection that says so; [`None`] inside: it is not in a register.
+/// What is unmapped cannot run, and what takes its place is mapped by a call of this kind.
+pub(crate) fn maps_code(abi: Abi, number: u64) -> Option<Option<u8>> {
+    match mapping(abi, number)? {
+        Mapping::Change if is_munmap(abi, number) => None,
+        Mapping::Map | Mapping::Change => Some(Some(2)),
+        Mapping::OldMap | Mapping::Move => Some(None),
+    }
+}
+
+fn is_munmap(abi: Abi, number: u64) -> bool {
+    matches!((abi, number), (Abi::X86_64 | Abi::X32, 11) | (Abi::I386, 91) | (Abi::Aarch64, 215))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +73,7 @@ mod tests {
                     _ => None,
                 };
                 assert_eq!(mapping(abi, number), expected, "{abi:?} {number} {name}");
+                assert_eq!(is_munmap(abi, number), name == "munmap", "{abi:?} {number} {name}");
             }
         }
     }

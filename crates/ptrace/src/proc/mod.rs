@@ -121,6 +121,12 @@ fn split_arguments(bytes: &[u8]) -> Vec<Vec<u8>> {
     if bytes.is_empty() { Vec::new() } else { bytes.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect() }
 }
 
+/// How our own calls are filtered (proc_pid_status(5), Seccomp): 0 is not at all.
+pub fn seccomp_mode() -> Option<u32> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Seccomp:"))?.trim().parse().ok()
+}
+
 /// Where a process is now.
 pub fn working_directory(pid: Pid) -> Option<PathBuf> {
     link(pid, "cwd")

@@ -6,6 +6,7 @@ pub mod memory;
 pub mod process;
 pub mod ptrace;
 pub mod registers;
+pub mod seccomp;
 pub mod signal;
 
 use std::io;

@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use super::seccomp::{self, Instruction};
 use super::signal::{self, Mask};
 
 /// Everything that exec needs, prepared before the fork, since a forked child must not allocate.
@@ -13,6 +14,7 @@ pub struct Prepared {
     environment: Vec<CString>,
     mask: Mask,
     user: Option<User>,
+    filter: Vec<Instruction>,
 }
 
 /// Whom the program runs as (`-u`).
@@ -26,20 +28,21 @@ pub struct User {
 }
 
 impl Prepared {
-    /// `mask` is the signal mask that the program shall have.
+    /// `mask` is the signal mask that the program shall have, `filter` its seccomp filter (empty: none).
     pub fn new(
         path: CString,
         arguments: Vec<CString>,
         environment: Vec<CString>,
         mask: Mask,
         user: Option<User>,
+        filter: Vec<Instruction>,
     ) -> Self {
-        Prepared { path, arguments, environment, mask, user }
+        Prepared { path, arguments, environment, mask, user, filter }
     }
 }
 
-/// Forks a child that waits until `gate`'s other end is closed, then becomes the program. Returns its process id.
-/// Must be called while our process has one thread. The child ends with status 127 if exec fails.
+/// Forks a child that waits for a byte from `gate`, then becomes the program. Returns its process id.
+/// Must be called while our process has one thread. The child ends with status 127 if exec fails, or if the gate closes without a byte.
 pub fn fork_exec(prepared: &Prepared, gate: &OwnedFd, own_end: &OwnedFd) -> io::Result<i32> {
     let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
         strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
@@ -54,9 +57,17 @@ pub fn fork_exec(prepared: &Prepared, gate: &OwnedFd, own_end: &OwnedFd) -> io::
         }
         libc::close(own_end.as_raw_fd());
         let mut byte = 0u8;
-        while libc::read(gate.as_raw_fd(), (&raw mut byte).cast(), 1) == -1
-            && io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
-        {}
+        let mut count;
+        loop {
+            count = libc::read(gate.as_raw_fd(), (&raw mut byte).cast(), 1);
+            if count != -1 || io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+                break;
+            }
+        }
+        if count != 1 {
+            // Our tracer is gone.
+            libc::_exit(127);
+        }
         libc::close(gate.as_raw_fd());
         for descriptor in 0..3 {
             if signal::was_closed(descriptor) {
@@ -65,6 +76,10 @@ pub fn fork_exec(prepared: &Prepared, gate: &OwnedFd, own_end: &OwnedFd) -> io::
         }
         if !signal::sigpipe_was_ignored() {
             libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        }
+        if !prepared.filter.is_empty() {
+            // While we may still have the right to. The tracer sees the call, and whether it succeeds.
+            seccomp::install(&prepared.filter);
         }
         if let Some(user) = &prepared.user
             && (libc::setgroups(user.groups.len(), user.groups.as_ptr()) == -1

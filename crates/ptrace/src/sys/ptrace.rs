@@ -11,6 +11,9 @@ pub const ALWAYS: i32 = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACEEXEC;
 /// The tracee dies with the tracer.
 pub const EXITKILL: i32 = libc::PTRACE_O_EXITKILL;
 
+/// Stops of calls that a seccomp filter reports.
+pub const SECCOMP: i32 = libc::PTRACE_O_TRACESECCOMP;
+
 /// What ptrace takes as its request: the C libraries differ in the sign.
 #[cfg(target_env = "gnu")]
 type Request = libc::c_uint;
@@ -42,6 +45,11 @@ pub fn interrupt(tid: i32) -> io::Result<()> {
 /// Resumes until the next system call stop, delivering `signal` (0: none).
 pub fn syscall(tid: i32, signal: i32) -> io::Result<()> {
     request(libc::PTRACE_SYSCALL, tid, 0, signal as usize).map(drop)
+}
+
+/// Resumes, delivering `signal` (0: none), until something else than a system call stops it.
+pub fn cont(tid: i32, signal: i32) -> io::Result<()> {
+    request(libc::PTRACE_CONT, tid, 0, signal as usize).map(drop)
 }
 
 /// Leaves a group-stopped tracee stopped, but lets it be continued by SIGCONT.
@@ -79,6 +87,11 @@ pub fn peek(tid: i32, address: u64) -> io::Result<[u8; size_of::<libc::c_long>()
         libc::syscall(libc::SYS_ptrace, libc::PTRACE_PEEKDATA as libc::c_long, tid, address, &raw mut word)
     })?;
     Ok(word.to_ne_bytes())
+}
+
+/// Changes one word of the tracee's memory.
+pub fn poke(tid: i32, address: u64, word: [u8; size_of::<libc::c_long>()]) -> io::Result<()> {
+    request(libc::PTRACE_POKEDATA, tid, address as usize, libc::c_long::from_ne_bytes(word) as usize).map(drop)
 }
 
 /// What PTRACE_GET_SYSCALL_INFO says of a system call stop (linux/ptrace.h, `struct ptrace_syscall_info`).

@@ -1,10 +1,10 @@
-//! Reads a stopped tracee's general registers, numbered as DWARF numbers them.
+//! Reads a stopped tracee's general registers, numbered as DWARF numbers them, and changes the one that has a call's first argument.
 
 use std::io;
 
 #[cfg(target_arch = "x86_64")]
 use renacer_events::Machine;
-use renacer_events::Registers;
+use renacer_events::{Abi, Registers};
 
 use super::check;
 
@@ -63,4 +63,31 @@ pub fn registers(tid: i32) -> io::Result<Option<Registers>> {
         general,
         thread_pointer: 0,
     }))
+}
+
+/// Gives the call that a tracee is at another first argument.
+#[cfg(target_arch = "x86_64")]
+pub fn set_first_argument(tid: i32, abi: Abi, value: u64) -> io::Result<()> {
+    // SAFETY: user_regs_struct consists of integers, for which all zeroes are a value.
+    let mut raw: libc::user_regs_struct = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one user_regs_struct to `raw`.
+    check(unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, 0, &raw mut raw) })?;
+    match abi {
+        Abi::I386 => raw.rbx = value,
+        _ => raw.rdi = value,
+    }
+    // SAFETY: the kernel reads one user_regs_struct from `raw`.
+    check(unsafe { libc::ptrace(libc::PTRACE_SETREGS, tid, 0, &raw const raw) }).map(drop)
+}
+
+/// Gives the call that a tracee is at another first argument.
+#[cfg(target_arch = "aarch64")]
+pub fn set_first_argument(tid: i32, _abi: Abi, value: u64) -> io::Result<()> {
+    /// elf.h: the set of general registers, of which x0 is the first.
+    const NT_PRSTATUS: usize = 1;
+
+    let mut raw = [value];
+    let mut vector = libc::iovec { iov_base: raw.as_mut_ptr().cast(), iov_len: size_of_val(&raw) };
+    // SAFETY: the kernel reads `iov_len` bytes from `raw` and leaves the registers behind them as they are.
+    check(unsafe { libc::ptrace(libc::PTRACE_SETREGSET as _, tid, NT_PRSTATUS, &raw mut vector) }).map(drop)
 }

@@ -91,8 +91,16 @@ impl Tracer {
         all[..arguments.len()].copy_from_slice(arguments);
         let number = number(abi, name);
         let memory = capture::at_entry(abi, number, &all, 0, &self.options, &mut before);
-        let entry =
-            Entry { abi, number, arguments: all, instruction_pointer: 0, stack_pointer: 0, memory, stack: None };
+        let entry = Entry {
+            abi,
+            number,
+            arguments: all,
+            instruction_pointer: 0,
+            stack_pointer: 0,
+            memory,
+            stack: None,
+            watched: false,
+        };
         let (value, is_error) = match outcome {
             Value(value) => (value, false),
             Error(number) => (-number, true),
