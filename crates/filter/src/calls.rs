@@ -10,7 +10,7 @@ pub trait Calls: Sync {
     /// The numbers that have a name.
     fn numbers(&self, abi: Abi) -> Vec<u64>;
 
-    /// The names that a call with this number may turn out to have: several where it stands for another one (`socketcall`),
+    /// The names that a call with this number may turn out to have: several where it stands for another one (`socketcall`, which comes last),
     /// none where the number has no name.
     fn names(&self, abi: Abi, number: u64) -> Vec<&'static str>;
 

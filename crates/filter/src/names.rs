@@ -49,6 +49,12 @@ impl<'a> Names<'a> {
         abi.is_none_or(|abi| abis.contains(&abi)).then_some(name)
     }
 
+    /// The calls with this number, and the name of its own of one that may stand for others.
+    pub(crate) fn numbered(&self, number: u64) -> Vec<((Abi, u64), Option<&'static str>)> {
+        let own = |names: Vec<&'static str>| names.last().copied().filter(|_| names.len() > 1);
+        self.calls.abis().iter().map(|&abi| ((abi, number), own(self.calls.names(abi, number)))).collect()
+    }
+
     /// The names that are so, in one convention or in any.
     pub(crate) fn calls(&self, abi: Option<Abi>, is: impl Fn(&str) -> bool) -> Vec<&'static str> {
         let of_abi = self.names().iter().filter(|(_, abis)| abi.is_none_or(|abi| abis.contains(&abi)));

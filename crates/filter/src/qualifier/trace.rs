@@ -1,6 +1,6 @@
 //! `-e trace=`: which calls, by name, number, class or regular expression.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use renacer_events::{Abi, Call, Test};
 
@@ -32,7 +32,8 @@ pub(crate) struct Trace {
 struct Part {
     abi: Option<Abi>,
     names: HashSet<&'static str>,
-    numbers: BTreeSet<u64>,
+    /// With the name that the call must have, where a number may be several calls: its own, not those it may stand for.
+    numbers: HashMap<(Abi, u64), Option<&'static str>>,
     all: bool,
 }
 
@@ -65,21 +66,21 @@ impl Trace {
 
     fn add(&mut self, abi: Option<Abi>, found: Found) {
         let index = self.parts.iter().position(|part| part.abi == abi).unwrap_or_else(|| {
-            self.parts.push(Part { abi, names: HashSet::new(), numbers: BTreeSet::new(), all: false });
+            self.parts.push(Part { abi, names: HashSet::new(), numbers: HashMap::new(), all: false });
             self.parts.len() - 1
         });
         let part = &mut self.parts[index];
         match found {
             Found::All => part.all = true,
-            Found::Number(number) => drop(part.numbers.insert(number)),
+            Found::Numbers(numbers) => part.numbers.extend(numbers),
             Found::Names(names) => part.names.extend(names),
         }
     }
 
     fn contains(&self, abi: Abi, number: u64, name: &str) -> bool {
         let in_part = |part: &Part| {
-            part.abi.is_none_or(|own| own == abi)
-                && (part.all || part.numbers.contains(&number) || part.names.contains(name))
+            let by_number = || part.numbers.get(&(abi, number)).is_some_and(|own| own.is_none_or(|own| own == name));
+            part.abi.is_none_or(|own| own == abi) && (part.all || part.names.contains(name) || by_number())
         };
         (self.all || self.parts.iter().any(in_part)) != self.inverted
     }
@@ -100,7 +101,7 @@ impl Trace {
 
 enum Found {
     All,
-    Number(u64),
+    Numbers(Vec<((Abi, u64), Option<&'static str>)>),
     Names(Vec<&'static str>),
 }
 
@@ -131,11 +132,11 @@ fn calls(word: &str, at: usize, abi: Option<Abi>, names: &Names<'_>) -> Result<F
         return Ok(Found::All);
     }
     if let Some(fault) = misplaced(word, at, EXAMPLE) {
-        return Err(Failure::Wrong(fault));
+        return Err(Failure::NotFound(fault));
     }
     if word.starts_with(|first: char| first.is_ascii_digit()) {
         return match word.parse() {
-            Ok(number) if number < MOST_CALLS => Ok(Found::Number(number)),
+            Ok(number) if number < MOST_CALLS => Ok(Found::Numbers(names.numbered(number))),
             _ => {
                 let problem = format!("no system call has the number {}", shown(word));
                 let expected = format!("a decimal number below {MOST_CALLS}");
