@@ -46,6 +46,7 @@ impl Decode for Decoder {
             result: text.as_str().into(),
             error: (call.returned.is_some_and(|returned| returned.is_error)).then_some(error),
             file_path: (bits & 4 != 0).then(|| text.as_str().into()),
+            paths: Vec::new(),
             peer: (bits & 8 != 0).then_some(peer),
             bytes: (bits & 16 != 0).then_some(bits),
         }

@@ -129,7 +129,8 @@ fuzz_target!(|bytes: &[u8]| {
     let steps: Vec<Step> = (0..input.below(9)).map(|_| step(&mut input)).collect();
     let bytes = input.rest();
 
-    let mut decoder = Decoder::new(DecodeOptions { descriptors_in_text, ..DecodeOptions::new(&options) });
+    let mut decoder =
+        Decoder::new(DecodeOptions { descriptors_in_text, all_paths: true, ..DecodeOptions::new(&options) });
     decoder.process_started(&started(0, Origin::Launched));
     for step in steps {
         match step {
