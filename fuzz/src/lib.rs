@@ -1,6 +1,10 @@
-//! An input, read piece by piece. Behind its end there are zeros, so that every input is a valid one.
+//! What several targets share: an input read piece by piece, and what filters are read with.
 
-/// The rest of an input.
+mod filters;
+
+pub use filters::{Facts, check_message, read};
+
+/// The rest of an input. Behind its end there are zeros, so that every input is a valid one.
 pub struct Input<'a>(pub &'a [u8]);
 
 impl<'a> Input<'a> {

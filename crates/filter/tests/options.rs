@@ -36,7 +36,7 @@ fn wanted(filter: &Filter) -> Vec<String> {
 #[test]
 fn calls_are_chosen_by_how_they_ended() {
     let all = ["read", "openat", "futex", "exit_group"].as_slice();
-    let expected: [(&[&str], &[&str]); 12] = [
+    let expected: [(&[&str], &[&str]); 13] = [
         (&[], all),
         (&["status=all"], all),
         (&["status=none"], &[]),
@@ -46,7 +46,8 @@ fn calls_are_chosen_by_how_they_ended() {
         (&["status=successful"], &["read"]),
         (&["status=!failed"], &["read", "exit_group"]),
         (&["status=unfinished"], &["exit_group"]),
-        (&["status=unavailable"], &[]),
+        (&["status=!unfinished"], &["read", "openat", "futex"]),
+        (&["status=unavailable,detached"], &[]),
         (&["status=failed", "status=successful"], &["read"]),
         (&["status=failed", "trace=openat"], &["openat"]),
     ];

@@ -26,7 +26,7 @@ const LONGEST: usize = 8 * 1024;
 /// The most parentheses and negations within each other.
 const DEEPEST: usize = 64;
 /// The most regular expressions: they take the longest to read.
-const MOST_PATTERNS: usize = 32;
+const MOST_PATTERNS: usize = 16;
 
 const EXAMPLE: &str = r#"syscall == "openat" and error == "ENOENT""#;
 

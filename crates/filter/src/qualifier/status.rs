@@ -9,7 +9,7 @@ use crate::suggest::nearest;
 const EXAMPLE: &str = "status=failed,unfinished";
 const NAMES: [&str; 5] = ["successful", "failed", "unfinished", "unavailable", "detached"];
 
-/// Ways to end. There is no result that could not be fetched, and a call that was let go never returned.
+/// Ways to end. Two of strace's are none here: every result is fetched, and a call that was let go counts as unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Statuses {
     successful: bool,
@@ -39,8 +39,8 @@ impl Statuses {
             };
             chosen[index] = true;
         }
-        let [successful, failed, unfinished, _, detached] = chosen.map(|chosen| chosen != list.inverted);
-        Ok(Statuses { successful, failed, unfinished: unfinished || detached })
+        let [successful, failed, unfinished, _, _] = chosen.map(|chosen| chosen != list.inverted);
+        Ok(Statuses { successful, failed, unfinished })
     }
 
     pub(crate) fn is_everything(self) -> bool {

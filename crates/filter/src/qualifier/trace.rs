@@ -17,7 +17,7 @@ const EXAMPLE: &str = "trace=openat,%network,/^epoll";
 /// No convention has as many calls.
 const MOST_CALLS: u64 = 1024;
 /// The most regular expressions: they take the longest to read.
-const MOST_PATTERNS: usize = 32;
+const MOST_PATTERNS: usize = 16;
 
 /// A choice of calls.
 #[derive(Debug, Default, PartialEq)]
