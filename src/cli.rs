@@ -167,6 +167,14 @@ pub struct TraceOptions {
     #[arg(long)]
     pub capture_data: bool,
 
+    /// Remove what matches from all texts (may be repeated): its group 1, or the whole. Passwords, tokens and keys of the usual forms always are.
+    #[arg(long, value_name = "REGEX")]
+    pub redact: Vec<String>,
+
+    /// Leave the usual secrets in: only what --redact names is removed.
+    #[arg(long)]
+    pub no_redact: bool,
+
     /// Set (VAR=VALUE) or unset (VAR) a variable in the program's environment (may be repeated).
     #[arg(short = 'E', long = "env", value_name = "VAR[=VALUE]")]
     pub env: Vec<OsString>,

@@ -6,6 +6,7 @@ mod exit;
 mod export;
 mod metrics;
 mod observe;
+mod redact;
 mod send;
 mod setup;
 mod trace;

@@ -58,6 +58,7 @@ pub fn assemble(
     }
     // The tracer has ended, so this comes to its end as well.
     let source = source.map(Handle::join);
+    assembler.add_redacted(source.map_or(0, |counts| counts.redacted));
     let root = source.iter().flat_map(unresolved).collect();
     let (totals, mut portion) = assembler.finish(root);
     portion.hand_on();

@@ -1,11 +1,13 @@
 //! What is settled before a run begins: the trace it belongs to, the resource of its spans, the collector.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
-use renacer_events::{Clock, Options, ResourceOptions, SpanContext, SpanId, TraceId};
+use renacer_events::{Clock, Options, Redact, ResourceOptions, SpanContext, SpanId, TraceId};
 use renacer_otlp::{Config, MetricsConfig, Overrides, environment};
 
 use crate::cli::{CollectorOptions, SpanNames, TraceOptions};
+use crate::redact::Redactor;
 
 /// An OpenTelemetry variable of our own environment; text that is no UTF-8 counts as unset.
 pub fn variable(name: &str) -> Option<String> {
@@ -55,6 +57,7 @@ pub fn assembly(options: &TraceOptions) -> anyhow::Result<(Options, Vec<String>)
         detected: environment::detected(),
         user: user.attributes,
     };
+    let redactor = Redactor::new(&options.redact, !options.no_redact)?;
     let options = Options {
         trace_id,
         root_span_id: SpanId::random(),
@@ -64,6 +67,7 @@ pub fn assembly(options: &TraceOptions) -> anyhow::Result<(Options, Vec<String>)
         rotate: options.rotate,
         span_names_target: options.span_names == SpanNames::Target,
         resource,
+        redact: redactor.map(|redactor| Arc::new(redactor) as Arc<dyn Redact>),
     };
     Ok((options, warnings))
 }

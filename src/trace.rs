@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use renacer_events::{Detail, MergeOptions, Merger, Pid, Totals, TraceId};
+use renacer_events::{Detail, MergeOptions, Merger, Pid, Redact, Totals, TraceId};
 use renacer_file::{AtLimit, CreateOptions, Limit, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
@@ -135,7 +135,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     };
     let trace_id = assembly.trace_id;
 
-    let source = source(&options, &mut tracer)?;
+    let source = source(&options, assembly.redact.clone(), &mut tracer)?;
 
     let (events, event_queue) = renacer_events::channel(EVENTS);
     let (outputs, output_queue) = renacer_events::channel(PORTIONS);
@@ -199,7 +199,11 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
 }
 
 /// Makes the tracer walk stacks, and starts the thread that finds their source.
-fn source(options: &TraceOptions, tracer: &mut Tracer) -> anyhow::Result<Option<resolver::Handle>> {
+fn source(
+    options: &TraceOptions,
+    redact: Option<Arc<dyn Redact>>,
+    tracer: &mut Tracer,
+) -> anyhow::Result<Option<resolver::Handle>> {
     if options.no_source {
         return Ok(None);
     }
@@ -208,6 +212,7 @@ fn source(options: &TraceOptions, tracer: &mut Tracer) -> anyhow::Result<Option<
         stacktrace: options.stack.map(|frames| frames as usize),
         user_code: options.user_code.clone(),
         not_user_code: options.not_user_code.clone(),
+        redact,
     };
     let (stacks, resolver) = Resolver::new(modules.clone(), wanted).start()?;
     let mut walk = walker::Options::default();

@@ -65,7 +65,10 @@ pub struct Assembler<D, S> {
 impl<D: Decode, S: Sink> Assembler<D, S> {
     /// An assembler that has seen nothing yet.
     pub fn new(mut options: Options, decoder: D, sink: S) -> Self {
-        let totals = Totals { truncated: options.resource.shorten(), ..Totals::default() };
+        let mut totals = Totals { truncated: options.resource.shorten(), ..Totals::default() };
+        if let Some(redact) = &options.redact {
+            totals.redacted = options.resource.redact(&**redact);
+        }
         let mut taken = vec![options.root_span_id];
         let mut trace = Trace { id: options.trace_id, state: None };
         let mut context = Parent::default();
@@ -167,6 +170,11 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         Totals { truncated: self.totals.truncated + self.call_spans.truncated, ..self.totals }
     }
 
+    /// Takes in what another stage has removed secrets from, for the totals.
+    pub fn add_redacted(&mut self, texts: u64) {
+        self.totals.redacted += texts;
+    }
+
     /// The sink, for instance to flush it between events.
     pub fn sink_mut(&mut self) -> &mut S {
         &mut self.sink
@@ -215,7 +223,10 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
 
     /// The span of a process's image, with its resource.
     fn image(&mut self, open: OpenSpan, parent: Parent, pid: Pid, parent_pid: Option<Pid>, image: &Image) -> ImageSpan {
-        let facts = ImageFacts::new(image);
+        let mut facts = ImageFacts::new(image);
+        if let Some(redact) = &self.options.redact {
+            self.totals.redacted += facts.redact(&**redact);
+        }
         self.totals.truncated += facts.truncated;
         self.images += 1;
         let resource = resource(&self.options.resource, self.trace.id, self.images, pid, parent_pid, image, &facts);
@@ -296,7 +307,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let decoded = self.decoder.call(RawCall { pid, tid: open.tid, entry: &open.entry, returned });
         let unfinished = returned.is_none() && !(exits && matches!(&*decoded.name, "exit" | "exit_group"));
         let result = returned.map(|returned| returned.value);
-        let call = Call {
+        let mut call = Call {
             pid,
             tid: open.tid,
             start: open.start,
@@ -313,6 +324,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
                 self.end_replaced(*replaced, call.end);
             }
             return;
+        }
+        if let Some(redact) = &self.options.redact {
+            self.totals.redacted += call.decoded.redact(&**redact);
         }
         self.totals.calls += 1;
         self.totals.unfinished += u64::from(unfinished);
@@ -428,9 +442,12 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         self.threads.insert(pid, thread);
     }
 
-    /// A thread's name, limited like every text.
+    /// A thread's name, redacted and limited like every text.
     fn comm(&mut self, name: &str) -> Text {
         let mut name = Text::from(name);
+        if let Some(redact) = &self.options.redact {
+            self.totals.redacted += u64::from(redact.text(&mut name));
+        }
         self.totals.truncated += u64::from(shorten(&mut name));
         name
     }

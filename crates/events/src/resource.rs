@@ -36,6 +36,7 @@ pub(crate) struct ImageFacts {
     pub(crate) executable_path: Option<Text>,
     pub(crate) working_directory: Option<Text>,
     pub(crate) command_args: Vec<Text>,
+    pub(crate) container_id: Option<Text>,
     /// How many of these had to be shortened.
     pub(crate) truncated: u64,
 }
@@ -56,7 +57,9 @@ impl ImageFacts {
         let executable_path = image.executable.as_deref().map(|path| text(path_bytes(path)));
         let working_directory = image.working_directory.as_deref().map(|path| text(path_bytes(path)));
         let (command_args, cut) = arguments(&image.command_args);
-        ImageFacts { name, executable_path, working_directory, command_args, truncated: truncated + u64::from(cut) }
+        let container_id = image.cgroup.as_deref().and_then(container_id).map(Text::from);
+        let truncated = truncated + u64::from(cut);
+        ImageFacts { name, executable_path, working_directory, command_args, container_id, truncated }
     }
 }
 
@@ -114,7 +117,7 @@ pub(crate) fn resource(
     list.add_some("process.vpid", image.vpid);
     list.add_some("process.real_user.id", image.user_id.map(i64::from));
     list.add("process.executable.name", facts.name.clone());
-    list.add_some("container.id", image.cgroup.as_deref().and_then(container_id));
+    list.add_some("container.id", facts.container_id.clone());
     let places = list.attributes.len();
     for attribute in &options.user {
         match list.attributes.iter().position(|known| known.key == attribute.key) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use renacer_events::{Attribute, Receiver, Sender, Source, Stack, channel};
+use renacer_events::{Attribute, Receiver, Redact, Sender, Source, Stack, channel};
 
 use crate::modules::Modules;
 use crate::stacktrace::{self, Shown};
@@ -31,6 +31,8 @@ pub struct Options {
     pub user_code: Vec<PathBuf>,
     /// Sources below these paths are not, whatever they look like.
     pub not_user_code: Vec<PathBuf>,
+    /// What is removed from all texts.
+    pub redact: Option<Arc<dyn Redact>>,
 }
 
 /// What has been done.
@@ -46,6 +48,8 @@ pub struct Counts {
     pub frames_unknown: u64,
     /// Files, or the DWARF of files, that were not read: malformed, too large or too slow.
     pub files_refused: u64,
+    /// Texts that a secret was removed from.
+    pub redacted: u64,
 }
 
 /// Finds the sources of stacks.
@@ -87,11 +91,12 @@ impl Resolver {
         while receiver.take_all(&mut batch, Duration::ZERO).is_ok() {
             for stack in batch.drain(..) {
                 counts.stacks += 1;
-                // The first telling counts; if there was none, nothing is known.
-                let told = catch_unwind(AssertUnwindSafe(|| stack.resolve(self.source(&mut symbolizer, &stack))));
-                if told.is_err() {
-                    stack.resolve(Source::default());
+                let told = catch_unwind(AssertUnwindSafe(|| self.source(&mut symbolizer, &stack)));
+                let mut source = told.unwrap_or_default();
+                if let Some(redact) = &self.options.redact {
+                    counts.redacted += source.redact(&**redact);
                 }
+                stack.resolve(source);
                 counts.stacks_unknown += u64::from(stack.source().attributes.is_empty());
             }
         }

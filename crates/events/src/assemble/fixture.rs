@@ -142,6 +142,7 @@ pub(super) fn options() -> Options {
         clock: Clock::new(EPOCH, 0),
         rotate: None,
         span_names_target: false,
+        redact: None,
         resource: ResourceOptions::default(),
     }
 }

@@ -1,8 +1,9 @@
 //! What the assembler is told about a run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Clock, ResourceOptions, SpanContext, SpanId, TraceId};
+use crate::{Clock, Redact, ResourceOptions, SpanContext, SpanId, TraceId};
 
 /// What a run looks like.
 #[derive(Clone, Debug)]
@@ -23,4 +24,6 @@ pub struct Options {
     pub rotate: Option<Duration>,
     /// What stands on the resources.
     pub resource: ResourceOptions,
+    /// What is removed from all texts.
+    pub redact: Option<Arc<dyn Redact>>,
 }

@@ -3,4 +3,5 @@
 mod calls;
 mod losses;
 mod processes;
+mod redaction;
 mod threads;

@@ -31,10 +31,12 @@ pub struct Totals {
     pub traces: u64,
     /// Texts that were cut because they were longer than 16 KiB.
     pub truncated: u64,
+    /// Texts that a secret was removed from.
+    pub redacted: u64,
 }
 
 impl Totals {
-    /// The attributes of the root span: the number of calls, and every loss that there was.
+    /// The attributes of the root span: the number of calls, and every loss and change that there was.
     pub(super) fn attributes(&self) -> impl Iterator<Item = Attribute> {
         let losses = [
             ("renacer.calls.unfinished", self.unfinished),
@@ -43,6 +45,7 @@ impl Totals {
             ("renacer.events.unknown", self.unknown_events),
             ("renacer.signals.dropped", self.signals_dropped),
             ("renacer.texts.truncated", self.truncated),
+            ("renacer.texts.redacted", self.redacted),
         ];
         let losses = losses.into_iter().filter(|(_, count)| *count > 0);
         std::iter::once(("renacer.calls", self.calls))

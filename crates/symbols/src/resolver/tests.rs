@@ -235,6 +235,7 @@ fn files_that_are_no_programs_are_refused_and_counted_and_all_stacks_are_told() 
     let stacks: Vec<&[Frame]> = stacks.iter().map(|frames| &frames[..]).collect();
     let (found, counts) = resolve(modules, Options::default(), &stacks);
     assert!(found.iter().all(|stack| stack.source().attributes.is_empty()));
-    let expected = Counts { stacks: 100, stacks_unknown: 100, frames: 200, frames_unknown: 200, files_refused: 2 };
+    let expected =
+        Counts { stacks: 100, stacks_unknown: 100, frames: 200, frames_unknown: 200, files_refused: 2, redacted: 0 };
     assert_eq!(counts, expected);
 }

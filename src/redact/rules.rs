@@ -1,0 +1,190 @@
+//! The usual secrets: what they look like.
+//!
+//! A text is searched for the words of all rules at once, since that costs about a nanosecond a byte; the rule itself looks only at
+//! a text that has one of its words. Texts are as they are exported: `"`, `\` and what cannot be printed are escaped as in C.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use anyhow::Context;
+use regex::Regex;
+use renacer_events::Text;
+
+use super::{remove, replace, words};
+
+/// A rule: words of which one is in every text that it finds something in, in any case; and the expression.
+struct Rule(&'static [&'static str], &'static str);
+
+/// A value: in quotes, or up to where a word of a shell or a part of an address ends.
+macro_rules! value {
+    () => {
+        r#"((?:\\"(?:\\\\\\"|\\[^"]|[^"\\])*(?:\\")?|'(?:\\.|[^'"\\])*'?|(?:\\[^"nrt0]|[^\s"'\\&;|<>()])+))"#
+    };
+}
+/// The rest of a header's line.
+macro_rules! rest {
+    () => {
+        r#"((?:\\[^"nr]|[^"'\\])+)"#
+    };
+}
+
+const NAMES: &[&str] = &[
+    "passw",
+    "passphrase",
+    "pass=",
+    "pass:",
+    "_pwd",
+    "secret",
+    "token",
+    "api_key",
+    "api-key",
+    "apikey",
+    "_key",
+    "access",
+];
+
+const RULES: &[Rule] = &[
+    // NAME=value, NAME: value, and both as in JSON.
+    Rule(
+        NAMES,
+        concat!(
+            r#"(?i)(?:(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key|(?-i:[A-Z0-9]_KEY)|(?:\b|_)pass|_pwd)"#,
+            r#"(?:\\?["']?\s*=\s*|\\?["']\s*:\s*|:\s+)|\bpass:)"#,
+            value!()
+        ),
+    ),
+    Rule(
+        &["authorization"],
+        concat!(
+            r#"(?i)authorization\\?["']?\s*[:=]\s*(?:\\?["'])?(?:(?:basic|bearer|digest|negotiate|token|apikey)\s+)?"#,
+            rest!()
+        ),
+    ),
+    Rule(
+        &["cookie:", "x-api-key:", "-token:"],
+        concat!(r#"(?i)(?:\bcookie|\bset-cookie|x-api-key|[a-z]-token):\s*"#, rest!()),
+    ),
+    Rule(&["bearer"], r"(?i)\bbearer\s+([\w.~+/=-]{6,})"),
+    // A password in an address.
+    Rule(&["://"], r#"://[^/\s"'@:?#]*:([^/\s"'?#]+)@"#),
+    // A parameter of an address.
+    Rule(
+        &["key=", "sig=", "signature=", "auth=", "credential=", "token=", "secret=", "passw"],
+        concat!(
+            r"(?i)[?&;](?:key|sig|auth|[\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[-_.]?key|access[-_.]?key))=",
+            r#"([^&#\s"'\\]+)"#
+        ),
+    ),
+    // Well-known shapes: GitHub, GitLab, Amazon, Slack, Stripe, Google, npm, PyPI, Hugging Face, OpenAI and its kin, JSON web tokens.
+    // A string may be cut short, so not much of each is asked for.
+    Rule(
+        &[
+            "ghp_",
+            "gho_",
+            "ghu_",
+            "ghs_",
+            "ghr_",
+            "github_pat_",
+            "glpat-",
+            "akia",
+            "asia",
+            "xox",
+            "k_live_",
+            "aiza",
+            "npm_",
+            "pypi-ag",
+            "hf_",
+            "sk-",
+            "eyj",
+        ],
+        concat!(
+            r"gh[opsru]_[A-Za-z0-9]{6,}|github_pat_\w{6,}|glpat-[\w-]{6,}|\b(?:AKIA|ASIA)[A-Z0-9]{8,}|xox[a-z]-[\w-]{6,}",
+            r"|[rs]k_live_\w{6,}|\bAIza[\w-]{16,}|\bnpm_[A-Za-z0-9]{16,}|\bpypi-Ag[\w-]{6,}|\bhf_[A-Za-z0-9]{16,}",
+            r"|\bsk-[\w-]{16,}|\beyJ[\w-]{8,}(?:\.[\w-]*)*",
+        ),
+    ),
+    Rule(&["private key--"], r#"(?s)PRIVATE KEY-----(.*?)(?:-----END|"|$)"#),
+];
+
+/// Words for which a text is looked at as a command: options that have a secret behind them, and programs with options of their own.
+const COMMAND: &[&str] =
+    &["pass", "secret", "token", "key", "curl", "mysql", "maria", "redis", "ldap", "docker", "podman", "zip", "7z"];
+
+/// The rules, ready for use.
+#[derive(Debug)]
+pub struct Rules {
+    words: AhoCorasick,
+    /// The rules that each word is of, as bits; the bit behind them is that of commands.
+    of: Vec<u32>,
+    expressions: Vec<Regex>,
+}
+
+/// The bit of what is looked at as a command.
+const IS_COMMAND: u32 = 1 << RULES.len();
+
+impl Rules {
+    pub fn new() -> anyhow::Result<Self> {
+        let words = || {
+            let of_rules =
+                RULES.iter().enumerate().flat_map(|(at, rule)| rule.0.iter().map(move |word| (*word, 1 << at)));
+            of_rules.chain(COMMAND.iter().map(|word| (*word, IS_COMMAND)))
+        };
+        let expressions = RULES.iter().map(|rule| Regex::new(rule.1)).collect::<Result<_, _>>();
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(words().map(|(word, _)| word));
+        Ok(Rules {
+            words: automaton.context("the words of the rules for secrets")?,
+            of: words().map(|(_, bit)| bit).collect(),
+            expressions: expressions.context("the rules for secrets")?,
+        })
+    }
+
+    /// The rules that may find something, as bits.
+    fn of(&self, text: &str) -> u32 {
+        // Twice as fast as to look for all, and enough for most texts.
+        if !self.words.is_match(text) {
+            return 0;
+        }
+        let found = self.words.find_overlapping_iter(text).map(|word| self.of.get(word.pattern().as_usize()));
+        found.fold(0, |rules, bits| rules | bits.copied().unwrap_or(0))
+    }
+
+    /// Removes secrets from a text that stands alone.
+    pub fn text(&self, text: &mut Text) -> bool {
+        let rules = self.of(text);
+        if rules == 0 {
+            return false;
+        }
+        let changed = rules & IS_COMMAND != 0 && remove(text, &words::in_line(text));
+        self.apply(rules, text) | changed
+    }
+
+    /// Removes secrets from an argument as strace renders it.
+    pub fn argument(&self, text: &mut Text) -> bool {
+        let rules = self.of(text);
+        if rules == 0 {
+            return false;
+        }
+        let changed = rules & IS_COMMAND != 0 && remove(text, &words::in_argument(text));
+        self.apply(rules, text) | changed
+    }
+
+    /// Removes from the words of a command what only their neighbours tell; which of them are others now.
+    pub fn command(&self, words: &mut [Text]) -> Vec<bool> {
+        let mut changed = vec![false; words.len()];
+        if words.iter().fold(0, |rules, word| rules | self.of(word)) & IS_COMMAND == 0 {
+            return changed;
+        }
+        let all: Vec<&str> = words.iter().map(|word| &**word).collect();
+        let secrets = words::secrets(&all);
+        for ((word, parts), changed) in words.iter_mut().zip(secrets).zip(&mut changed) {
+            *changed = remove(word, &parts);
+        }
+        changed
+    }
+
+    fn apply(&self, rules: u32, text: &mut Text) -> bool {
+        let wanted = self.expressions.iter().enumerate().filter(|(at, _)| rules >> at & 1 != 0);
+        wanted.fold(false, |changed, (_, expression)| replace(text, expression) | changed)
+    }
+}
