@@ -342,6 +342,10 @@ impl Run {
                 loss(outcome.foreign_calls, "call of a foreign architecture"),
                 loss(self.source.map_or(0, |source| source.files_refused), "file with symbols not read"),
                 loss(totals.truncated, "text shortened"),
+                loss(
+                    collector.map_or(0, |counts| counts.cut),
+                    "text shortened for the collector, as OTEL_ variables say",
+                ),
                 loss(file.map_or(0, Writer::parts_left_out) + rest.parts_left_out, "attribute left out"),
             ],
             merged_calls: delivery.merged.calls,

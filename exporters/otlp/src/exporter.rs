@@ -33,6 +33,8 @@ pub struct Counts {
     pub requests: u64,
     /// Requests that repeated an earlier one.
     pub retries: u64,
+    /// Texts that [`Limits::value_length`](crate::Limits::value_length) cuts in what the collector gets, of spans that were pushed.
+    pub cut: u64,
 }
 
 /// What became of a portion of a backlog, or of a request that was pushed encoded.

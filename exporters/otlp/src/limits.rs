@@ -1,5 +1,7 @@
 //! What a span may carry at most, and what had to be left out.
 
+use renacer_events::{Attribute, Span, Value};
+
 use crate::variables::Variables;
 
 /// No string is longer than this, in bytes: some stores refuse longer ones, and with them the whole batch.
@@ -52,6 +54,25 @@ impl Limits {
             event_attributes: or("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", count, default.event_attributes),
             link_attributes: or("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", count, default.link_attributes),
         }
+    }
+}
+
+impl Limits {
+    /// How many texts of a span the length limit cuts: of its attributes that are sent, and those of its events.
+    pub(crate) fn cuts(&self, span: &Span) -> u64 {
+        // No text is longer than the longest that there may be.
+        if self.value_length >= MAX_TEXT {
+            return 0;
+        }
+        let is_cut = |text: &str| u64::from(cut(text, self.value_length).len() < text.len());
+        let of = |attribute: &Attribute| match &attribute.value {
+            Value::Text(text) => is_cut(text),
+            Value::Texts(texts) => texts.iter().map(|text| is_cut(text)).sum(),
+            Value::Int(_) | Value::Bool(_) | Value::Double(_) => 0,
+        };
+        let own: u64 = span.all_attributes().take(self.attributes).map(of).sum();
+        let of_events = span.events.iter().take(self.events);
+        own + of_events.flat_map(|event| event.attributes.iter().take(self.event_attributes)).map(of).sum::<u64>()
     }
 }
 

@@ -348,6 +348,8 @@ impl Shared {
         let mut guard = self.lock();
         let mut no_room = Vec::new();
         for span in spans {
+            let cut = self.config.limits.cuts(&span);
+            guard.counts.cut += cut;
             if guard.is_full(1, &self.config) {
                 // What fills the queue must be on its way, or there will never be room.
                 if guard.close() {

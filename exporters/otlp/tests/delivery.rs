@@ -5,6 +5,7 @@ mod collector;
 use std::time::{Duration, Instant};
 
 use collector::{Answer, Collector, config, ids, numbers, spans};
+use renacer_events::Attribute;
 use renacer_otlp::{Config, Exporter, Finished, Overrides, Settled};
 
 const PROTOCOLS: [&str; 3] = ["grpc", "http/protobuf", "http/json"];
@@ -21,6 +22,29 @@ fn export(config: Config, count: u64, deadline: Duration) -> Finished {
         next = end;
     }
     exporter.finish(deadline)
+}
+
+#[test]
+fn what_a_limit_cuts_is_counted_once_whatever_becomes_of_the_span() {
+    let collector = Collector::start(vec![Answer::Http(503, vec![], vec![]), Answer::AtMost(3)]);
+    let mut limited = config(&collector.url(), "http/protobuf");
+    limited.limits.value_length = 5;
+    limited.limits.attributes = 4;
+    let mut spans = spans(0..10);
+    for span in &mut spans {
+        let texts = vec!["123456".into(), "12345".into(), "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}".into(), "1234567".into()];
+        span.attributes = vec![
+            Attribute::new("short", "12345"),
+            Attribute::new("long", "123456"),
+            Attribute::new("texts", texts),
+            Attribute::new("number", 1_234_567),
+            Attribute::new("beyond the fourth", "1234567"),
+        ];
+    }
+    let mut exporter = Exporter::start(limited).unwrap();
+    exporter.push(spans);
+    let finished = exporter.finish(LONG);
+    assert_eq!((finished.counts.delivered, finished.counts.cut), (10, 10 * 3));
 }
 
 fn delivered_all(finished: &Finished, count: u64) {
