@@ -26,6 +26,8 @@ pub enum Verb {
     Trace(Box<TraceOptions>),
     /// Deliver spans from local files to a collector.
     Send(Box<SendOptions>),
+    /// Say what works on this machine, and what to do where it does not.
+    Doctor(Box<DoctorOptions>),
     /// Print a script that completes Renacer's options in a shell.
     Completions {
         /// The shell.
@@ -342,6 +344,12 @@ pub struct SendOptions {
     #[arg(short, long)]
     pub quiet: bool,
 
+    #[command(flatten)]
+    pub collector: CollectorOptions,
+}
+
+#[derive(Args, Debug)]
+pub struct DoctorOptions {
     #[command(flatten)]
     pub collector: CollectorOptions,
 }

@@ -2,6 +2,7 @@
 
 mod choose;
 mod cli;
+mod doctor;
 mod exit;
 mod export;
 mod metrics;
@@ -28,6 +29,7 @@ fn main() {
     let ending = match cli.verb {
         Verb::Trace(options) => trace::trace(*options),
         Verb::Send(options) => send::send(&options),
+        Verb::Doctor(options) => doctor::doctor(&options),
         Verb::Completions { shell } => cli::completions(shell),
         Verb::Man => cli::manual(),
     };

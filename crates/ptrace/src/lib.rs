@@ -15,6 +15,7 @@ mod interrupts;
 mod launch;
 mod memory;
 mod placement;
+pub mod probe;
 pub mod proc;
 mod seccomp;
 mod sys;

@@ -32,6 +32,7 @@ mod protobuf;
 mod queue;
 mod split;
 mod transport;
+mod trial;
 mod variables;
 
 pub use config::{Compression, Config, ConfigError, Overrides, Protocol};
@@ -40,6 +41,7 @@ pub use exporter::{Counts, Exporter, Finished, Settled};
 pub use limits::{Limits, MAX_TEXT};
 pub use metrics::{Figure, Metrics, MetricsConfig};
 pub use transport::Error;
+pub use trial::try_collector;
 
 /// Name of the instrumentation scope of all spans.
 pub(crate) const SCOPE_NAME: &str = "renacer";

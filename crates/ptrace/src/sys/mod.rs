@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod memory;
+pub mod probe;
 pub mod process;
 pub mod ptrace;
 pub mod registers;
