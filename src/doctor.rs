@@ -55,6 +55,11 @@ pub fn doctor(options: &DoctorOptions) -> anyhow::Result<Ending> {
     let mut lines = vec![
         match &findings.tracing {
             Ok(()) => Line::new(Mark::Works, "tracing", "a child was traced from call to call"),
+            Err(why) if own.is_filtered => Line::new(
+                Mark::Fails,
+                "tracing",
+                format!("{why}; Renacer runs under a seccomp filter, which may forbid ptrace"),
+            ),
             Err(why) => Line::new(Mark::Fails, "tracing", why),
         },
         system::attaching(&findings, &own),
