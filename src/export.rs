@@ -78,6 +78,7 @@ pub fn export(output: &Receiver<Output>, mut targets: Targets) -> Delivery {
         targets.tick();
         if let Some(figures) = &targets.figures {
             let (written, lost) = targets.in_files();
+            figures.passed_on(targets.merger.counts(), targets.undelivered.delivered_later());
             figures.exported(targets.exporter.as_ref().map(Exporter::counts).as_ref(), written, lost);
         }
     }

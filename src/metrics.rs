@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use renacer_events::{Attribute, Options, Totals};
+use renacer_events::{Attribute, MergeCounts, Options, Totals};
 use renacer_otlp::{Counts, Figure, Metrics, MetricsConfig, environment};
 
 /// The longest that the last figures take on their way: nobody waits for these.
@@ -13,25 +13,38 @@ const LONGEST_END: Duration = Duration::from_secs(5);
 /// What of a run is counted; the stages tell it as they go.
 pub struct Figures {
     calls: Figure,
-    unheard: Figure,
+    merged_calls: Figure,
+    merged_spans: Figure,
+    /// Events: of unknown threads, that no stage took, and calls for which there was no room.
+    events_lost: [Figure; 3],
     delivered: Figure,
     written: Figure,
     refused: Figure,
     lost: Figure,
     requests: Figure,
     retries: Figure,
+    redelivered: Figure,
 }
 
 impl Figures {
     fn new(metrics: &Metrics) -> Self {
         Figures {
             calls: metrics.figure("renacer.calls", "call", "System calls seen"),
-            unheard: metrics.figure("renacer.events.lost", "event", "Events that were dropped or of unknown threads"),
+            merged_calls: metrics.figure("renacer.calls.merged", "call", "System calls that are in merged spans"),
+            merged_spans: metrics.figure("renacer.spans.merged", "span", "Spans that stand for several system calls"),
+            events_lost: metrics.figures(
+                "renacer.events.lost",
+                "event",
+                "Events that are in no span: of unknown threads, that no stage took, and calls for which there was no room",
+                "reason",
+                ["unknown_thread", "not_taken", "no_room"],
+            ),
             delivered: metrics.figure("renacer.spans.delivered", "span", "Spans that the collector has taken"),
             written: metrics.figure("renacer.spans.file", "span", "Spans in the local file"),
             refused: metrics.figure("renacer.spans.refused", "span", "Spans that the collector has refused"),
             lost: metrics.figure("renacer.spans.lost", "span", "Spans that are neither delivered nor in the file"),
             requests: metrics.figure("renacer.requests", "request", "Requests with spans, repetitions included"),
+            redelivered: metrics.figure("renacer.spans.redelivered", "span", "Spans delivered after they had been in a file"),
             retries: metrics.figure("renacer.requests.repeated", "request", "Requests that repeated an earlier one"),
         }
     }
@@ -39,7 +52,15 @@ impl Figures {
     /// What the assemble stage has seen, and how many events did not reach it.
     pub fn seen(&self, totals: &Totals, unheard: u64) {
         self.calls.set(totals.calls);
-        self.unheard.set(totals.unknown_events + unheard);
+        let lost = [totals.unknown_events, unheard, totals.calls_dropped];
+        self.events_lost.iter().zip(lost).for_each(|(figure, count)| figure.set(count));
+    }
+
+    /// What was merged, and how many spans were delivered from a file.
+    pub fn passed_on(&self, merged: MergeCounts, redelivered: u64) {
+        self.merged_calls.set(merged.calls);
+        self.merged_spans.set(merged.spans);
+        self.redelivered.set(redelivered);
     }
 
     /// What has become of the spans: how many are in local files, and how many could not be written there.

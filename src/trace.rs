@@ -360,6 +360,7 @@ impl Run {
     fn end_metrics(&self, metrics: OwnMetrics, timeout: Duration) -> Option<String> {
         let collector = self.delivery.collector.as_ref().map(|finished| &finished.counts);
         metrics.figures.seen(&self.totals, self.unheard);
+        metrics.figures.passed_on(self.delivery.merged, self.delivery.rest.delivered_later);
         metrics.figures.exported(collector, self.spans_written(), self.spans_not_written());
         metrics.finish(collector, timeout)
     }

@@ -14,6 +14,7 @@ use crate::exit::say;
 pub struct Undelivered {
     spill: Spill,
     refused: Writer,
+    delivered_later: u64,
 }
 
 /// What is left at the end.
@@ -31,7 +32,7 @@ pub struct Rest {
 impl Undelivered {
     /// Files with this name; the second one that is needed gets a number.
     pub fn new(path: PathBuf) -> Self {
-        Undelivered { spill: Spill::new(&path), refused: Writer::create_lazily(path) }
+        Undelivered { spill: Spill::new(&path), refused: Writer::create_lazily(path), delivered_later: 0 }
     }
 
     /// Takes from the exporter what it could not deliver, and gives it what it may try again.
@@ -82,6 +83,7 @@ impl Undelivered {
 
     /// Takes note of what became of spans that were in the file.
     pub fn settle(&mut self, settled: Settled) {
+        self.delivered_later += settled.delivered;
         // First, so that a crash between both leaves them in two places rather than in none.
         self.set_aside(&settled.refused);
         let written = self.spill.settle(settled.portion, &settled.undelivered);
@@ -94,18 +96,21 @@ impl Undelivered {
         (written, self.spill.spans_lost() + self.refused.spans_lost())
     }
 
+    /// Spans that were delivered after they had been in the file.
+    pub fn delivered_later(&self) -> u64 {
+        self.delivered_later
+    }
+
     /// Ends it.
     pub fn close(mut self) -> Rest {
         let flushed = self.refused.flush();
         tell(flushed);
         let parts_left_out = self.spill.parts_left_out() + self.refused.parts_left_out();
-        let delivered_later = self.spill.spans_written();
         let mut left = self.spill.close();
-        let delivered_later = delivered_later.saturating_sub(left.spans);
         if let Some(error) = left.error.take() {
             tell(Err(error));
         }
-        Rest { left, refused: self.refused, parts_left_out, delivered_later }
+        Rest { left, refused: self.refused, parts_left_out, delivered_later: self.delivered_later }
     }
 }
 

@@ -27,11 +27,19 @@ fn number(line: &str, what: &str) -> u64 {
     digits.parse().unwrap_or_else(|_| panic!("no number before {what:?} in {line}"))
 }
 
-/// Name to value of a request's sums.
-fn figures(request: &Value) -> BTreeMap<&str, u64> {
+/// Name, with the reason if there is one, to value of a request's sums.
+fn figures(request: &Value) -> BTreeMap<String, u64> {
     let metrics = request["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array().expect("metrics");
-    let value = |metric: &Value| metric["sum"]["dataPoints"][0]["asInt"].as_str().and_then(|text| text.parse().ok());
-    metrics.iter().map(|metric| (metric["name"].as_str().expect("a name"), value(metric).expect("a number"))).collect()
+    let points = |metric: &Value| {
+        let name = metric["name"].as_str().expect("a name").to_owned();
+        let points = metric["sum"]["dataPoints"].as_array().expect("points").clone();
+        points.into_iter().map(move |point| {
+            let reason = point["attributes"][0]["value"]["stringValue"].as_str().map(|reason| format!(" {reason}"));
+            let value = point["asInt"].as_str().and_then(|text| text.parse().ok()).expect("a number");
+            (format!("{name}{}", reason.unwrap_or_default()), value)
+        })
+    };
+    metrics.iter().flat_map(points).collect()
 }
 
 #[test]
@@ -50,17 +58,44 @@ fn figures_are_those_of_the_closing_line() {
         assert!(found["renacer.calls"] > 1000);
         let expected = [
             ("renacer.calls", number(&said, " calls by")),
-            ("renacer.events.lost", 0),
+            ("renacer.calls.merged", 0),
+            ("renacer.events.lost no_room", 0),
+            ("renacer.events.lost not_taken", 0),
+            ("renacer.events.lost unknown_thread", 0),
             ("renacer.requests.repeated", 0),
             ("renacer.spans.delivered", number(&said, " spans delivered")),
             ("renacer.spans.file", number(&said, " spans in ")),
             ("renacer.spans.lost", 0),
+            ("renacer.spans.merged", 0),
+            ("renacer.spans.redelivered", 0),
             ("renacer.spans.refused", 0),
         ];
-        let (requests, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(name, _)| *name == "renacer.requests");
+        let expected = expected.map(|(name, value)| (name.to_owned(), value));
+        let (requests, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(name, _)| name == "renacer.requests");
         assert_eq!(others, expected, "{protocol:?}: {said}");
         assert!(requests[0].1 > 0);
     }
+}
+
+#[test]
+fn merged_and_dropped_calls_are_told() {
+    if !(built(&["otelcol"]) && available(&["cc"])) {
+        return;
+    }
+    let (collector, endpoints) = Collector::keeping();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = renacer();
+    command.args(["trace", "--on-overflow", "drop", "--detail", "summary", "-o"]).arg(folder.path().join("out"));
+    command.args(endpoints.options(Protocol::HttpProtobuf)).env("OTEL_METRICS_EXPORTER", "otlp").arg("--");
+    let finished = finish(command.arg(program("threads")).args(["4", "20000"]));
+    let said = finished.stderr;
+    wait_until("the Collector to write metrics", || !collector.metrics().is_empty());
+    let found = figures(&collector.metrics()[0]);
+    assert_eq!(found["renacer.calls.merged"], number(&said, " calls merged into"), "{said}");
+    let (_, merged_into) = said.split_once(" calls merged into ").expect("merged calls");
+    assert_eq!(found["renacer.spans.merged"], number(&format!(" {merged_into}"), " spans"), "{said}");
+    let dropped = if said.contains("dropped for want") { number(&said, " calls dropped for want") } else { 0 };
+    assert_eq!(found["renacer.events.lost no_room"], dropped, "{said}");
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 use renacer_events::Attribute;
 
@@ -110,6 +110,27 @@ impl Metrics {
         let counter = counter.with_description(description);
         let _registered = counter.with_callback(move |to| to.observe(observed.load(Ordering::Relaxed), &[])).build();
         Figure(figure)
+    }
+
+    /// Adds a figure that is told apart by an attribute: one for each of its values.
+    pub fn figures<const N: usize>(
+        &self,
+        name: &'static str,
+        unit: &'static str,
+        description: &'static str,
+        key: &'static str,
+        values: [&'static str; N],
+    ) -> [Figure; N] {
+        let figures = values.map(|_| Figure(Arc::new(AtomicU64::new(0))));
+        let observed = figures.clone();
+        let counter = self.meter.u64_observable_counter(name).with_unit(format!("{{{unit}}}"));
+        let tell = move |to: &dyn opentelemetry::metrics::AsyncInstrument<u64>| {
+            for (figure, value) in observed.iter().zip(values) {
+                to.observe(figure.0.load(Ordering::Relaxed), &[KeyValue::new(key, value)]);
+            }
+        };
+        let _registered = counter.with_description(description).with_callback(tell).build();
+        figures
     }
 
     /// Sends the figures a last time, and then nothing more: for `deadline` at most; not at all if that is zero. Returns what the user should know.

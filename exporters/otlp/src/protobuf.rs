@@ -136,7 +136,7 @@ fn short_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute, length:
     }
 }
 
-fn attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute, length: usize) {
+pub(crate) fn attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute, length: usize) {
     if short_attribute(out, field, attribute, length) {
         return;
     }

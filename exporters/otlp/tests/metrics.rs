@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use collector::{Answer, Collector, Received};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value;
+use opentelemetry_proto::tonic::metrics::v1::NumberDataPoint;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use prost::Message;
@@ -42,7 +44,7 @@ fn request(received: &Received) -> ExportMetricsServiceRequest {
     }
 }
 
-/// Name to value of all sums, whose properties are checked on the way.
+/// Name, with attributes, to value of all sums, whose properties are checked on the way.
 fn figures(received: &Received, temporality: i32) -> BTreeMap<String, i64> {
     let request = request(received);
     let [resource_metrics] = &request.resource_metrics[..] else { panic!("{request:?}") };
@@ -51,16 +53,27 @@ fn figures(received: &Received, temporality: i32) -> BTreeMap<String, i64> {
     assert_eq!(keys, ["service.instance.id", "service.name"]);
     let [scope_metrics] = &resource_metrics.scope_metrics[..] else { panic!("{request:?}") };
     assert_eq!(scope_metrics.scope.as_ref().unwrap().name, "renacer");
-    let sum = |metric: &opentelemetry_proto::tonic::metrics::v1::Metric| {
+    let sums = |metric: &opentelemetry_proto::tonic::metrics::v1::Metric| {
         let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
         assert_eq!((sum.is_monotonic, sum.aggregation_temporality), (true, temporality));
         assert!(!metric.description.is_empty() && metric.unit.starts_with('{'), "{metric:?}");
-        let [point] = &sum.data_points[..] else { panic!("{sum:?}") };
-        assert!(0 < point.start_time_unix_nano && point.start_time_unix_nano <= point.time_unix_nano);
-        let Some(Value::AsInt(value)) = point.value else { panic!("{point:?}") };
-        (metric.name.clone(), value)
+        let value = |point: &NumberDataPoint| {
+            assert!(0 < point.start_time_unix_nano && point.start_time_unix_nano <= point.time_unix_nano);
+            let Some(Value::AsInt(value)) = point.value else { panic!("{point:?}") };
+            let mut name = metric.name.clone();
+            for attribute in &point.attributes {
+                let Some(any_value::Value::StringValue(text)) =
+                    attribute.value.as_ref().and_then(|it| it.value.as_ref())
+                else {
+                    panic!("{attribute:?}")
+                };
+                name += &format!(" {}={text}", attribute.key);
+            }
+            (name, value)
+        };
+        sum.data_points.iter().map(value).collect::<Vec<_>>()
     };
-    scope_metrics.metrics.iter().map(sum).collect()
+    scope_metrics.metrics.iter().flat_map(sums).collect()
 }
 
 fn wait_for(what: &str, condition: impl Fn() -> bool) {
@@ -82,12 +95,19 @@ fn figures_arrive_at_the_end_in_every_protocol() {
         let metrics = start(&collector, protocol, &[]);
         let calls = metrics.figure("renacer.calls", "call", "Calls seen");
         let _never = metrics.figure("renacer.spans.lost", "span", "Spans lost");
+        let lost = metrics.figures("renacer.events.lost", "event", "Events lost", "reason", ["one", "other"]);
+        lost[1].set(3);
         calls.set(7);
         calls.set(u64::from(u32::MAX) * 3);
         assert_eq!(metrics.finish(LONG), None, "{protocol}");
         let received = collector.received();
         assert_eq!(received.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), [path]);
-        let expected = [("renacer.calls", i64::from(u32::MAX) * 3), ("renacer.spans.lost", 0)];
+        let expected = [
+            ("renacer.calls", i64::from(u32::MAX) * 3),
+            ("renacer.spans.lost", 0),
+            ("renacer.events.lost reason=one", 0),
+            ("renacer.events.lost reason=other", 3),
+        ];
         assert_eq!(figures(&received[0], 2), expected.map(|(name, value)| (name.to_owned(), value)).into());
     }
 }

@@ -3,10 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry_sdk::metrics::Temporality;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData, ResourceMetrics, Sum};
-use renacer_events::Resource;
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData, ResourceMetrics, Sum, SumDataPoint};
+use renacer_events::{Attribute, Resource};
 use serde_json::{Value, json};
 
+use crate::limits::MAX_TEXT;
 use crate::protobuf::{self, VARINT, bytes, fixed64, nested, tag, varint};
 use crate::{SCHEMA_URL, SCOPE_NAME, SCOPE_VERSION};
 
@@ -27,6 +28,11 @@ fn sums(metrics: &ResourceMetrics) -> impl Iterator<Item = (&Metric, &Sum<u64>)>
     })
 }
 
+/// A point's attributes, which all are texts.
+fn attributes(point: &SumDataPoint<u64>) -> impl Iterator<Item = (String, String)> {
+    point.attributes().map(|pair| (pair.key.to_string(), pair.value.to_string()))
+}
+
 pub(super) fn protobuf(resource: &Resource, metrics: &ResourceMetrics) -> Vec<u8> {
     let mut out = Vec::new();
     nested(&mut out, 1, |out| {
@@ -44,6 +50,10 @@ pub(super) fn protobuf(resource: &Resource, metrics: &ResourceMetrics) -> Vec<u8
                     nested(out, 7, |out| {
                         for point in sum.data_points() {
                             nested(out, 1, |out| {
+                                for (key, value) in attributes(point) {
+                                    let attribute = Attribute { key: key.into(), value: value.into() };
+                                    protobuf::attribute(out, 7, &attribute, MAX_TEXT);
+                                }
                                 fixed64(out, 2, nanoseconds(sum.start_time()));
                                 fixed64(out, 3, nanoseconds(sum.time()));
                                 fixed64(out, 6, point.value());
@@ -68,7 +78,10 @@ pub(super) fn json(resource: &Resource, metrics: &ResourceMetrics) -> Vec<u8> {
         let points: Vec<Value> = sum
             .data_points()
             .map(|point| {
+                let attributes =
+                    attributes(point).map(|(key, value)| json!({"key": key, "value": {"stringValue": value}}));
                 json!({
+                    "attributes": attributes.collect::<Vec<_>>(),
                     "startTimeUnixNano": nanoseconds(sum.start_time()).to_string(),
                     "timeUnixNano": nanoseconds(sum.time()).to_string(),
                     "asInt": point.value().to_string(),
