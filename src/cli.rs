@@ -205,7 +205,7 @@ pub struct TraceOptions {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnTimeout::Detach, help_heading = "Volume")]
     pub on_timeout: OnTimeout,
 
-    /// Let the local file grow to this size only, such as 100MB; with the ring, all its files together.
+    /// Let the local file grow to this size only, such as 100MB; with the ring, all its files together. So may the files of what the collector does not take.
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Volume")]
     pub max_output: Option<u64>,
 

@@ -94,10 +94,11 @@ impl Targets {
         [file, open, kept].into_iter().flatten().min()
     }
 
-    /// Spans in local files, and those that could not be written there.
+    /// Spans in local files, and those that could not be written there or are gone because of the limit.
     fn in_files(&self) -> (u64, u64) {
         let (written, lost) = self.undelivered.counts();
-        let file = self.file.as_ref().map_or((0, 0), |file| (file.spans_written(), file.spans_lost()));
+        let file =
+            self.file.as_ref().map_or((0, 0), |file| (file.spans_written(), file.spans_lost() + file.spans_dropped()));
         (written + file.0, lost + file.1)
     }
 

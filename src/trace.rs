@@ -119,7 +119,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
             Some(size) => file.map(|file| file.limited(size)),
             None => file,
         },
-        undelivered: Undelivered::new(default_path),
+        undelivered: Undelivered::new(default_path, size),
         merger: Merger::new(merging(&options, endpoint.is_some())),
         merge_file: options.detail.is_some(),
         text,
@@ -313,8 +313,12 @@ impl Run {
             why,
             others: file.older_files(),
         };
-        let left =
-            rest.left.path.as_deref().map(|path| File { spans: rest.left.spans, path, why: Why::Left, others: 0 });
+        let left = rest.left.path.as_deref().map(|path| File {
+            spans: rest.left.spans,
+            path,
+            why: Why::Left,
+            others: rest.left.others,
+        });
         let refused = spans_in(&rest.refused, Why::Refused);
         let files = file.map(|file| spans_in(file, Why::All)).into_iter().chain(left).chain([refused]).collect();
         Counts {
@@ -329,10 +333,7 @@ impl Run {
             rejected: collector.map_or(0, |counts| counts.rejected),
             losses: vec![
                 loss(self.spans_not_written(), "span not written"),
-                loss(
-                    self.delivery.file.as_ref().map_or(0, Writer::spans_dropped),
-                    "span removed with the oldest files",
-                ),
+                loss(self.spans_dropped(), "span removed with the oldest files"),
                 loss(collector.map_or(0, |counts| counts.lost), "span held by a collector that did not answer"),
                 loss(outcome.dropped_calls, "call dropped for want of room"),
                 loss(self.unheard, "event dropped"),
@@ -361,7 +362,7 @@ impl Run {
         let collector = self.delivery.collector.as_ref().map(|finished| &finished.counts);
         metrics.figures.seen(&self.totals, self.unheard);
         metrics.figures.passed_on(self.delivery.merged, self.delivery.rest.delivered_later);
-        metrics.figures.exported(collector, self.spans_written(), self.spans_not_written());
+        metrics.figures.exported(collector, self.spans_written(), self.spans_not_written() + self.spans_dropped());
         metrics.finish(collector, timeout)
     }
 
@@ -369,8 +370,13 @@ impl Run {
     fn has_lost_spans(&self) -> bool {
         let collector = self.delivery.collector.as_ref().map(|finished| &finished.counts);
         let lost = collector.map_or(0, |counts| counts.rejected + counts.lost);
-        let dropped = self.delivery.file.as_ref().map_or(0, Writer::spans_dropped);
-        lost + dropped + self.spans_not_written() + self.unheard > 0
+        lost + self.spans_dropped() + self.spans_not_written() + self.unheard > 0
+    }
+
+    /// Removed because of --max-output.
+    fn spans_dropped(&self) -> u64 {
+        let Delivery { file, rest, .. } = &self.delivery;
+        file.as_ref().map_or(0, Writer::spans_dropped) + rest.left.dropped + rest.refused.spans_dropped()
     }
 
     fn spans_written(&self) -> u64 {

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use renacer_events::Span;
-use renacer_file::{Error, Left, Spill, Writer};
+use renacer_file::{Error, Left, Limit, Segments, Writer};
 use renacer_otlp::{Exporter, Settled};
 
 use crate::exit::say;
 
 /// See the module. Both files are made when they are needed.
 pub struct Undelivered {
-    spill: Spill,
+    spill: Segments,
     refused: Writer,
     delivered_later: u64,
 }
@@ -30,9 +30,14 @@ pub struct Rest {
 }
 
 impl Undelivered {
-    /// Files with this name; the second one that is needed gets a number.
-    pub fn new(path: PathBuf) -> Self {
-        Undelivered { spill: Spill::new(&path), refused: Writer::create_lazily(path), delivered_later: 0 }
+    /// Files with this name, each kind within the limit; the second one that is needed gets a number.
+    pub fn new(path: PathBuf, limit: Option<Limit>) -> Self {
+        let refused = Writer::create_lazily(&path);
+        let refused = match limit {
+            Some(limit) => refused.limited(limit),
+            None => refused,
+        };
+        Undelivered { spill: Segments::new(path, limit), refused, delivered_later: 0 }
     }
 
     /// Takes from the exporter what it could not deliver, and gives it what it may try again.
@@ -90,10 +95,11 @@ impl Undelivered {
         tell(written);
     }
 
-    /// Spans in both files, and those that could not be written there.
+    /// Spans in the files, and those that could not be written there or are gone because of the limit.
     pub fn counts(&self) -> (u64, u64) {
         let written = self.spill.spans() + self.refused.spans_written();
-        (written, self.spill.spans_lost() + self.refused.spans_lost())
+        let dropped = self.spill.spans_dropped() + self.refused.spans_dropped();
+        (written, self.spill.spans_lost() + self.refused.spans_lost() + dropped)
     }
 
     /// Spans that were delivered after they had been in the file.

@@ -140,6 +140,90 @@ fn a_full_disk_under_a_collector_that_is_away_loses_what_does_not_fit_and_the_re
 }
 
 #[test]
+fn what_waits_for_a_collector_is_limited_too_and_what_goes_is_counted() {
+    if !available(&["cc"]) {
+        return;
+    }
+    for (policy, words) in [("ring", " spans removed with the oldest files"), ("stop", " spans not written")] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let waiting = folder.path().join("waiting");
+        fs::create_dir(&waiting).expect("a folder");
+        let all = folder.path().join("all.jsonl");
+        let collector = Collector::start(|_, _| Answer::Accept);
+        collector.go_away();
+        // The limit holds for both kinds of files, each by itself.
+        let size = || {
+            fs::read_dir(&waiting)
+                .expect("the folder")
+                .flatten()
+                .map(|it| it.metadata().map_or(0, |it| it.len()))
+                .sum::<u64>()
+        };
+        let finished = std::thread::scope(|scope| {
+            let mut command = trace(&waiting, &collector, Some(&all));
+            command.args(["--max-output", "1MiB", "--max-output-policy", policy]);
+            command.arg("--").arg("sh").args(["-c", "\"$0\" 2 5000; read line"]).arg(program("threads"));
+            let (input, output) = std::io::pipe().expect("a pipe");
+            command.stdin(input);
+            let run = scope.spawn(move || finish(&mut command));
+            wait_until("the files", || size() > 600_000);
+            let start = std::time::Instant::now();
+            // While the rest comes.
+            while start.elapsed().as_secs() < 3 {
+                assert!(size() <= 1 << 20, "{}", size());
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            collector.come_back();
+            wait_until("the end of the files", || size() == 0);
+            drop(output);
+            run.join().expect("the run ends")
+        });
+        let taken = collector.taken().0;
+        assert_eq!(count(&finished, " spans delivered to "), taken.len(), "{}", finished.stderr);
+        // What is not there is counted, of both kinds of files.
+        let in_all: HashSet<u64> = fs::read_dir(folder.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.is_file())
+            .flat_map(|path| ids(&path))
+            .collect();
+        // Three programs, and three threads of the last one.
+        let produced = count(&finished, " calls by ") + 6;
+        assert!(taken.len() < produced && in_all.len() < produced, "{}", finished.stderr);
+        // What there was room for was delivered.
+        assert!(taken.len() > 400 && in_all.len() > 400, "{}", finished.stderr);
+        assert_eq!(2 * produced, taken.len() + in_all.len() + count(&finished, words), "{policy}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_file_that_may_grow_no_more_is_told_once_and_counted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("all.jsonl");
+    let collector = Collector::start(|_, _| Answer::Accept);
+    let traced = trace(folder.path(), &collector, Some(&path));
+    // As a quota does, the limit lets a part of a line through, and then fails.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 600; exec \"$@\"", "sh"]).arg(traced.get_program()).args(traced.get_args());
+    command
+        .args(["--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/ls > /dev/null; done"])
+        .current_dir(folder.path());
+    for (name, value) in traced.get_envs().filter(|(_, value)| value.is_none()) {
+        assert!(value.is_none());
+        command.env_remove(name);
+    }
+    let finished = finish(&mut command);
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    let (taken, written) = (collector.taken().0, ids(&path));
+    assert!(written.is_subset(&taken) && !written.is_empty());
+    assert_eq!(count(&finished, " spans in "), written.len(), "{}", finished.stderr);
+    assert_eq!(written.len() + lost(&finished), taken.len(), "{}", finished.stderr);
+    assert!(lost(&finished) > 0);
+    let [warning] = warnings(&finished)[..] else { panic!("{}", finished.stderr) };
+    assert!(warning.contains("File too large"), "{warning}");
+}
+
+#[test]
 fn a_file_that_is_removed_is_a_loss_that_is_counted() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("all.jsonl");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::open::numbered;
 
 /// A ring has so many files; the last one is being written.
-const FILES: u64 = 8;
+pub(crate) const FILES: u64 = 8;
 
 /// How large the files may get in all, and what happens then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use renacer_events::Span;
 
 use crate::decode::Decoder;
 use crate::open::{create_new, create_numbered};
-use crate::{Error, Writer};
+use crate::{Error, Limit, Writer};
 
 /// Lines that are out for delivery at once.
 const MAX_OUT: usize = 8;
@@ -70,6 +70,10 @@ pub struct Left {
     pub lost: u64,
     /// Spans that are in the file although they were delivered: it could not be written anew without them.
     pub delivered_too: u64,
+    /// Spans that are gone with the oldest files, because of a limit.
+    pub dropped: u64,
+    /// Files of the same name with other numbers that hold some of the spans.
+    pub others: usize,
     /// What the user should know.
     pub error: Option<Error>,
 }
@@ -92,6 +96,12 @@ impl Spill {
         }
     }
 
+    /// Limits the size of the file: nothing more is written then.
+    pub(crate) fn limited(mut self, limit: Limit) -> Self {
+        self.writer = Writer::create_lazily(&self.home).limited(limit).may_not_vanish();
+        self
+    }
+
     /// Keeps spans. The first failure of the file is returned, later ones are only counted; all spans are taken in any case.
     pub fn write(&mut self, spans: &[Span]) -> Result<(), Error> {
         self.writer.write(spans)
@@ -110,6 +120,21 @@ impl Spill {
     /// Writes all that was added.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.writer.flush()
+    }
+
+    /// The file's size.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.writer.length()
+    }
+
+    /// The size of the line that is not written yet, at most.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.writer.pending_length()
+    }
+
+    /// Removes the file, whatever is in it.
+    pub(crate) fn discard(mut self) {
+        self.remove();
     }
 
     /// Where the spans are.

@@ -244,6 +244,11 @@ impl Writer {
         self.bytes
     }
 
+    /// Bytes that the next line will have at most.
+    pub(crate) fn pending_length(&self) -> usize {
+        self.length
+    }
+
     /// The owner of the file looks after it himself.
     pub(crate) fn may_not_vanish(mut self) -> Self {
         self.may_vanish = false;

@@ -10,7 +10,7 @@ use renacer_file::{CreateOptions, Spill, Writer};
 use crate::spans::{bare, full, resource};
 
 /// Ids in a file, in order; every line must be whole.
-fn ids(path: &Path) -> Vec<u64> {
+pub(crate) fn ids(path: &Path) -> Vec<u64> {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'));
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -22,7 +22,7 @@ fn ids(path: &Path) -> Vec<u64> {
     spans.map(|span| u64::from_str_radix(span["spanId"].as_str().unwrap(), 16).unwrap()).collect()
 }
 
-fn own_ids(spans: &[Span]) -> Vec<u64> {
+pub(crate) fn own_ids(spans: &[Span]) -> Vec<u64> {
     spans.iter().map(|span| u64::from_be_bytes(span.span_id.0)).collect()
 }
 
