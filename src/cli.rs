@@ -169,7 +169,7 @@ pub struct TraceOptions {
     #[arg(long)]
     pub capture_data: bool,
 
-    /// Remove what matches from all texts (may be repeated): its group 1, or the whole. Passwords, tokens and keys of the usual forms always are.
+    /// Remove what matches from all texts: its group 1, or the whole (may be repeated) [always: passwords, tokens and keys of the usual forms].
     #[arg(long, value_name = "REGEX")]
     pub redact: Vec<String>,
 

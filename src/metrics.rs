@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use renacer_events::{Attribute, MergeCounts, Options, Totals};
+use renacer_events::{Attribute, MergeCounts, Options, Totals, Value};
 use renacer_otlp::{Counts, Figure, Metrics, MetricsConfig, environment};
 
 /// The longest that the last figures take on their way: nobody waits for these.
@@ -95,6 +95,13 @@ impl OwnMetrics {
             Attribute::new("process.pid", i64::from(std::process::id())),
         ];
         resource.extend(environment::detected());
+        if let Some(redact) = &run.redact {
+            for attribute in resource.iter_mut().skip(1) {
+                if let Value::Text(text) = &mut attribute.value {
+                    redact.text(text);
+                }
+            }
+        }
         let metrics = Metrics::start(config, resource).context("cannot send metrics")?;
         let figures = Arc::new(Figures::new(&metrics));
         Ok(OwnMetrics { metrics, figures })

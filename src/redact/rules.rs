@@ -3,6 +3,8 @@
 //! A text is searched for the words of all rules at once, since that costs about a nanosecond a byte; the rule itself looks only at
 //! a text that has one of its words. Texts are as they are exported: `"`, `\` and what cannot be printed are escaped as in C.
 
+use std::cell::RefCell;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use anyhow::Context;
 use regex::Regex;
@@ -39,6 +41,7 @@ const NAMES: &[&str] = &[
     "apikey",
     "_key",
     "access",
+    "accountkey",
 ];
 
 const RULES: &[Rule] = &[
@@ -46,7 +49,7 @@ const RULES: &[Rule] = &[
     Rule(
         NAMES,
         concat!(
-            r#"(?i)(?:(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key|(?-i:[A-Z0-9]_KEY)|(?:\b|_)pass|_pwd)"#,
+            r#"(?i)(?:(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key|accountkey|(?-i:[A-Z0-9]_KEY)|(?:\b|_)pass|_pwd)"#,
             r#"(?:\\?["']?\s*=\s*|\\?["']\s*:\s*|:\s+)|\bpass:)"#,
             value!()
         ),
@@ -63,8 +66,9 @@ const RULES: &[Rule] = &[
         concat!(r#"(?i)(?:\bcookie|\bset-cookie|x-api-key|[a-z]-token):\s*"#, rest!()),
     ),
     Rule(&["bearer"], r"(?i)\bbearer\s+([\w.~+/=-]{6,})"),
-    // A password in an address.
-    Rule(&["://"], r#"://[^/\s"'@:?#]*:([^/\s"'?#]+)@"#),
+    // A password in an address, which may be cut before its end.
+    Rule(&["://"], r#"://[^/\s"'@:?#]*:([^/\s"'?#]+)(?:@|"\.\.\.)"#),
+    Rule(&["hooks.slack"], r"hooks\.slack\.com/services/([\w/]+)"),
     // A parameter of an address.
     Rule(
         &["key=", "sig=", "signature=", "auth=", "credential=", "token=", "secret=", "passw"],
@@ -73,8 +77,8 @@ const RULES: &[Rule] = &[
             r#"([^&#\s"'\\]+)"#
         ),
     ),
-    // Well-known shapes: GitHub, GitLab, Amazon, Slack, Stripe, Google, npm, PyPI, Hugging Face, OpenAI and its kin, JSON web tokens.
-    // A string may be cut short, so not much of each is asked for.
+    // Well-known shapes: GitHub, GitLab, Amazon, Slack, Stripe, Google, npm, PyPI, Hugging Face, Vault, OpenAI and its kin, JSON
+    // web tokens. A string may be cut short, so not much of each is asked for.
     Rule(
         &[
             "ghp_",
@@ -92,21 +96,46 @@ const RULES: &[Rule] = &[
             "npm_",
             "pypi-ag",
             "hf_",
+            "hvs.",
             "sk-",
             "eyj",
         ],
         concat!(
             r"gh[opsru]_[A-Za-z0-9]{6,}|github_pat_\w{6,}|glpat-[\w-]{6,}|\b(?:AKIA|ASIA)[A-Z0-9]{8,}|xox[a-z]-[\w-]{6,}",
-            r"|[rs]k_live_\w{6,}|\bAIza[\w-]{16,}|\bnpm_[A-Za-z0-9]{16,}|\bpypi-Ag[\w-]{6,}|\bhf_[A-Za-z0-9]{16,}",
+            r"|[rs]k_live_\w{6,}|\bAIza[\w-]{16,}|\bnpm_[A-Za-z0-9]{16,}|\bpypi-Ag[\w-]{6,}|\bhf_[A-Za-z0-9]{16,}|\bhvs\.[\w-]{6,}",
             r"|\bsk-[\w-]{16,}|\beyJ[\w-]{8,}(?:\.[\w-]*)*",
         ),
+    ),
+    // The same, where it is cut so early that it could be something else.
+    Rule(
+        &["akia", "asia", "aiza", "npm_", "hf_", "sk-", "eyj", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
+        r#"\b((?:AKIA|ASIA|AIza|npm_|hf_|sk-|eyJ|gh[opsru]_)[\w.-]+)"\.\.\."#,
     ),
     Rule(&["private key--"], r#"(?s)PRIVATE KEY-----(.*?)(?:-----END|"|$)"#),
 ];
 
 /// Words for which a text is looked at as a command: options that have a secret behind them, and programs with options of their own.
-const COMMAND: &[&str] =
-    &["pass", "secret", "token", "key", "curl", "mysql", "maria", "redis", "ldap", "docker", "podman", "zip", "7z"];
+const COMMAND: &[&str] = &[
+    "pass",
+    "secret",
+    "token",
+    "key",
+    "curl",
+    "mysql",
+    "maria",
+    "redis",
+    "ldap",
+    "login",
+    "mongo",
+    "zip",
+    "7z",
+    "ssh-keygen",
+];
+
+thread_local! {
+    /// The last text that had none of the words: one call after the other is about the same file.
+    static CLEAN: RefCell<Text> = const { RefCell::new(Text::const_new("")) };
+}
 
 /// The rules, ready for use.
 #[derive(Debug)]
@@ -131,6 +160,7 @@ impl Rules {
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .kind(Some(AhoCorasickKind::DFA))
+            .prefilter(false)
             .build(words().map(|(word, _)| word));
         Ok(Rules {
             words: automaton.context("the words of the rules for secrets")?,
@@ -151,8 +181,15 @@ impl Rules {
 
     /// Removes secrets from a text that stands alone.
     pub fn text(&self, text: &mut Text) -> bool {
+        if CLEAN.with_borrow(|clean| clean == text) {
+            return false;
+        }
         let rules = self.of(text);
         if rules == 0 {
+            CLEAN.with_borrow_mut(|clean| {
+                clean.clear();
+                clean.push_str(text);
+            });
             return false;
         }
         let changed = rules & IS_COMMAND != 0 && remove(text, &words::in_line(text));

@@ -22,7 +22,10 @@ const OPTIONS: &[(&[&str], &str, Form)] = &[
     (&["curl"], "--oauth2-bearer", Form::Next),
     (&["redis-cli"], "-a", Form::Next),
     (&["ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldappasswd"], "-w", Form::Both),
-    (&["docker", "podman"], "-p", Form::Login),
+    (&["mongo", "mongosh", "mongodump", "mongorestore"], "-p", Form::Both),
+    (&["docker", "podman", "buildah", "skopeo", "helm", "oras", "oc", "az"], "-p", Form::Login),
+    (&["ssh-keygen"], "-N", Form::Both),
+    (&["ssh-keygen"], "-P", Form::Both),
     (&["zip", "unzip"], "-P", Form::Both),
     (&["7z", "7za", "7zz"], "-p", Form::Joined),
 ];
@@ -93,9 +96,11 @@ fn line_within(line: &str, depth: usize) -> Vec<Range<usize>> {
 /// What the words so far say about the next one.
 #[derive(Default)]
 struct Command {
-    /// Options of the programs that were named: others may stand in front, such as `sudo`.
-    options: Vec<&'static (&'static [&'static str], &'static str, Form)>,
+    /// The options of the programs that were named, as bits: others may stand in front, such as `sudo`.
+    options: u32,
     has_login: bool,
+    /// The word before says that this one is a line for a shell.
+    is_line: bool,
     /// The next word is a secret.
     next: Option<Form>,
 }
@@ -111,27 +116,34 @@ impl Command {
             Some(_) => return Some(whole),
             None => {}
         }
-        if let Some((name, value)) = word.split_once('=') {
+        // `-c`, `-lc`: what follows is for a shell, in which there may be more behind a value.
+        let is_line = std::mem::replace(&mut self.is_line, is_cluster(word, 'c'));
+        if let Some((name, _)) = word.split_once('=') {
             if is_option(name) && is_secret(name) {
                 return Some(name.len() + 1..word.len());
             }
-            // In a line for a shell, there is more behind the value.
             let is_assignment =
                 name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.is_empty();
-            if is_assignment && is_secret(name) && !value.contains(is_blank) {
+            if is_assignment && is_secret(name) && !is_line {
                 return Some(name.len() + 1..word.len());
             }
         } else if is_option(word) && is_secret(word) {
             self.next = Some(Form::Next);
             return None;
         }
-        for &(_, option, form) in &self.options {
-            let Some(value) = word.strip_prefix(option) else { continue };
+        let known = OPTIONS.iter().enumerate().filter(|(at, _)| self.options >> at & 1 != 0);
+        for (_, &(_, option, form)) in known {
+            // curl's options of one letter can be joined: `-su me:secret`.
+            let is_joined = form == Form::Credentials
+                && option.len() == 2
+                && is_cluster(word, option.chars().last().unwrap_or('-'));
+            let value = if is_joined { Some("") } else { word.strip_prefix(option) };
+            let Some(value) = value else { continue };
             match (form, value.is_empty()) {
                 (Form::Joined, true) => {}
                 (Form::Login, _) if !self.has_login => {}
                 (Form::Next, false) => continue,
-                (form, true) => self.next = Some(*form),
+                (form, true) => self.next = Some(form),
                 (Form::Credentials, false) => return credentials(word, option.len()),
                 (_, false) => return Some(option.len()..word.len()),
             }
@@ -139,7 +151,9 @@ impl Command {
         }
         self.has_login |= word == "login";
         let program = word.rsplit('/').next().unwrap_or(word);
-        self.options.extend(OPTIONS.iter().filter(|(programs, ..)| programs.contains(&program)));
+        for (at, (programs, ..)) in OPTIONS.iter().enumerate() {
+            self.options |= u32::from(programs.contains(&program)) << at;
+        }
         None
     }
 }
@@ -148,6 +162,12 @@ impl Command {
 fn credentials(word: &str, from: usize) -> Option<Range<usize>> {
     let colon = word.get(from..)?.find(':')?;
     Some(from + colon + 1..word.len())
+}
+
+/// Whether a word is options of one letter each, of which this is the last.
+fn is_cluster(word: &str, last: char) -> bool {
+    let letters = word.strip_prefix('-').unwrap_or_default();
+    letters.ends_with(last) && letters.chars().all(|letter| letter.is_ascii_alphabetic())
 }
 
 fn is_option(word: &str) -> bool {
@@ -198,7 +218,7 @@ impl Unit {
     }
 }
 
-/// The characters of an escaped text; an octal number's digits come one by one, which does no harm.
+/// The characters of an escaped text.
 struct Units<'a>(&'a str, usize);
 
 impl Iterator for Units<'_> {
@@ -209,7 +229,9 @@ impl Iterator for Units<'_> {
         let first = letters.next()?;
         let mut end = self.1 + first.len_utf8();
         if first == '\\' {
-            end += letters.next().map_or(0, char::len_utf8);
+            let rest = letters.as_str();
+            let digits = rest.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+            end += if digits > 0 { digits } else { letters.next().map_or(0, char::len_utf8) };
         }
         let start = std::mem::replace(&mut self.1, end);
         Some(Unit(start..end))
@@ -239,7 +261,7 @@ fn commands(line: &str) -> Vec<Vec<Range<usize>>> {
             (None, "'" | "\\\"") => quote = Some(text),
             (None | Some("\\\""), "\\\\") => escaped = true,
             (Some(_), _) => {}
-            (None, " " | "\\t" | "\\r" | "\\0") => {
+            (None, " " | "\\t" | "\\r" | "\\0" | "\\000") => {
                 end(&mut word, false);
                 continue;
             }
