@@ -224,6 +224,60 @@ fn a_file_that_may_grow_no_more_is_told_once_and_counted() {
 }
 
 #[test]
+fn a_quota_that_is_used_up_is_told_once_and_counted() {
+    if !available(&["strace"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("all.jsonl");
+    let collector = Collector::start(|_, _| Answer::Accept);
+    let mut command = trace(folder.path(), &collector, Some(&path));
+    command.args(["--", "sh", "-c", "read line; for i in 1 2 3 4 5 6 7 8 9; do /bin/ls > /dev/null; sleep 0.1; done"]);
+    let (input, mut output) = std::io::pipe().expect("a pipe");
+    let errors = folder.path().join("errors");
+    let mut renacer =
+        command.stdin(input).stderr(fs::File::create(&errors).expect("a file")).spawn().expect("renacer runs");
+    drop(command);
+    // Few kernels have quotas; the answer of one that is used up is put in place of the kernel's, for one thread and one file.
+    let thread = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", renacer.id())).into_iter().flatten().flatten();
+        let named =
+            |task: &fs::DirEntry| fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name == "export\n");
+        tasks.filter(named).map(|task| task.file_name()).next()
+    };
+    wait_until("the thread that writes", || thread().is_some());
+    let thread = thread().expect("it is there");
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-q", "-e", "inject=write:error=EDQUOT:when=3+", "-o", "/dev/null", "-P"])
+        .arg(&path)
+        .arg("-p")
+        .arg(&thread);
+    let mut strace = strace.spawn().expect("strace runs");
+    let status = Path::new("/proc").join(&thread).join("status");
+    wait_until("strace", || {
+        let attached = fs::read_to_string(&status).is_ok_and(|status| !status.contains("TracerPid:\t0\n"));
+        attached || strace.try_wait().is_ok_and(|ended| ended.is_some())
+    });
+    std::io::Write::write_all(&mut output, b"\n").expect("the program waits");
+    drop(output);
+    let ended = renacer.wait().expect("it ends");
+    if strace.wait().is_ok_and(|status| !status.success()) {
+        eprintln!("skipped: strace may not attach here");
+        return;
+    }
+    let stderr = fs::read_to_string(&errors).expect("what it said");
+    let finished = Finished { status: ended, stdout: Vec::new(), stderr };
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    let (taken, written) = (collector.taken().0, ids(&path));
+    assert!(written.is_subset(&taken) && !written.is_empty());
+    assert_eq!(written.len() + lost(&finished), taken.len(), "{}", finished.stderr);
+    assert!(lost(&finished) > 0, "{}", finished.stderr);
+    let [warning] = warnings(&finished)[..] else { panic!("{}", finished.stderr) };
+    assert!(warning.contains("quota exceeded"), "{warning}");
+}
+
+#[test]
 fn a_file_that_is_removed_is_a_loss_that_is_counted() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("all.jsonl");
