@@ -111,6 +111,24 @@ fn the_calls_are_those_that_strace_prints() {
     assert!(some > 30, "only {some} of the filters left anything over");
 }
 
+/// A path is also known behind descriptors that a call gets in memory.
+#[test]
+fn calls_that_wait_are_about_what_they_wait_for() {
+    if !available(&["strace", "cc"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let waits = program("waits");
+    let words = [waits.to_str().expect("a path")];
+    for path in ["/dev/null", "/dev/zero"] {
+        let expected = strace(&["-P", path], &words, folder.path());
+        assert!(expected.contains_key("poll") && expected.contains_key("pselect6"), "{expected:?}");
+        for more in BOTH {
+            assert_eq!(counts(&[&["-P", path][..], more].concat(), &words, folder.path()), expected, "{path} {more:?}");
+        }
+    }
+}
+
 /// What an expression lets through is what it would pick from a trace of everything.
 #[test]
 fn expressions_pick_from_all_calls() {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use renacer_events::Abi;
 
+use crate::decode::calls::WAITS;
 use crate::decode::spec::{self, Kind};
 use crate::decode::{INTERRUPTED, error_table, indirect};
 use crate::table;
@@ -77,7 +78,9 @@ pub fn has_paths(abi: Abi, number: u64) -> bool {
     match own(abi, number) {
         Some(call) => {
             let is_path = |kind| matches!(kind, Kind::Fd | Kind::DirFd | Kind::Path);
-            call.slots.iter().any(|slot| is_path(slot.kind)) || SOMETIMES_DESCRIPTORS.contains(&call.name)
+            call.slots.iter().any(|slot| is_path(slot.kind))
+                || SOMETIMES_DESCRIPTORS.contains(&call.name)
+                || WAITS.contains(&call.name)
         }
         None => !indirect::possible_names(abi, number).is_empty(),
     }
@@ -89,7 +92,9 @@ const SOMETIMES_DESCRIPTORS: [&str; 2] = ["kcmp", "waitid"];
 /// Whether the call can be about a file or a socket: it names paths, gets descriptors, or stands for calls that may.
 pub fn has_subject(abi: Abi, number: u64) -> bool {
     match own(abi, number) {
-        Some(call) => call.path.is_some() || call.descriptor.is_some() || call.effect.is_some(),
+        Some(call) => {
+            call.path.is_some() || call.descriptor.is_some() || call.effect.is_some() || WAITS.contains(&call.name)
+        }
         None => !indirect::possible_names(abi, number).is_empty(),
     }
 }

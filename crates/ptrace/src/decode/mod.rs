@@ -1,6 +1,6 @@
 //! Turns raw calls into what a person reads: names, flags, structures, paths, errors.
 
-mod calls;
+pub(crate) mod calls;
 mod effect;
 pub(crate) mod indirect;
 mod number;
@@ -329,6 +329,9 @@ fn all_paths(observed: &Observed<'_>, process: &Process) -> Vec<Text> {
             }
             _ => {}
         }
+    }
+    if calls::WAITS.contains(&observed.call.name) {
+        paths.extend(calls::waited_for(observed).into_iter().filter_map(|number| process.path(number)));
     }
     paths
 }

@@ -24,6 +24,8 @@ mod time;
 
 use renacer_events::{Abi, Peer};
 
+pub(crate) use self::poll::{WAITS, waited_for};
+
 use super::spec::Spec;
 use super::view::Observed;
 

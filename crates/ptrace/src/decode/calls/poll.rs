@@ -10,7 +10,7 @@ use super::super::spec::Kind::{
 use super::super::spec::{Complex, Spec, Struct, arg, call};
 use super::super::values as v;
 use super::super::values::tables::{file as t, socket};
-use super::super::view::View;
+use super::super::view::{Observed, View};
 use super::signal::{SET_BY_FIFTH, SET_BY_SIXTH, SET_BY_THIRD};
 use super::structures::*;
 use crate::capture::{Copier, number, summary_of};
@@ -45,6 +45,23 @@ static POLLFDS: Complex = Complex {
         });
     },
 };
+
+/// The calls that wait for descriptors which they get in memory.
+pub(crate) const WAITS: [&str; 7] =
+    ["poll", "ppoll", "ppoll_time64", "select", "_newselect", "pselect6", "pselect6_time64"];
+
+/// The descriptors that one of [`WAITS`] gets, as far as they were copied.
+pub(crate) fn waited_for(observed: &Observed<'_>) -> Vec<i32> {
+    if observed.call.name.contains("poll") {
+        let pieces = observed.before.from(observed.arguments[0]).unwrap_or(&[]);
+        let most = observed.arguments[1] as u32 as usize;
+        return pieces.chunks_exact(POLLFD).take(most).map(|element| number(&element[..4]) as i32).collect();
+    }
+    let count = select_count(observed.arguments);
+    let size = count.div_ceil(8).next_multiple_of(observed.word_size());
+    let sets = observed.arguments[1..4].iter().filter_map(|&address| observed.given(address, size));
+    sets.flat_map(|bytes| members(bytes, count)).map(|number| number as i32).collect()
+}
 
 /// The most text in an explanation: what does not fit is left out, as strace does.
 const MOST_NOTE: usize = 1024;
