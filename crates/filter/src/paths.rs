@@ -12,7 +12,7 @@ use renacer_events::{Abi, Call, Test, Text};
 use crate::calls::Calls;
 
 /// How many answers are remembered.
-const REMEMBERED: usize = 4096;
+const REMEMBERED: usize = 1024;
 
 /// Files, by their names and by what these lead to.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Regular expressions of limited size. Matching takes time in proportion to the text, whatever the expression.
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::meta::{BuildError, Config, Regex};
+use regex_automata::util::syntax;
 
 /// The most memory that a compiled expression may take, in bytes: far more than one written by hand needs.
 const LARGEST: usize = 256 * 1024;
@@ -22,17 +23,13 @@ impl PartialEq for Pattern {
 impl Pattern {
     /// What is wrong with it, in words, if it cannot be understood.
     pub(crate) fn new(text: &str) -> Result<Pattern, String> {
-        let built =
-            RegexBuilder::new(text).unicode(false).size_limit(LARGEST).dfa_size_limit(LARGEST).nest_limit(50).build();
-        match built {
+        // What would make matching long texts faster takes milliseconds to prepare, and paths are short.
+        let limits = Config::new().nfa_size_limit(Some(LARGEST)).hybrid_cache_capacity(LARGEST);
+        let limits = limits.dfa(false).auto_prefilter(false);
+        let syntax = syntax::Config::new().unicode(false).utf8(false).nest_limit(50);
+        match Regex::builder().configure(limits.utf8_empty(false)).syntax(syntax).build(text) {
             Ok(regex) => Ok(Pattern { text: text.to_owned(), regex }),
-            Err(regex::Error::CompiledTooBig(_)) => Err("it is too large".to_owned()),
-            // The last line says it, those before show the expression.
-            Err(error) => {
-                let text = error.to_string();
-                let last = text.lines().last().unwrap_or_default();
-                Err(last.trim_start_matches("error: ").to_owned())
-            }
+            Err(error) => Err(problem(&error)),
         }
     }
 
@@ -45,6 +42,18 @@ impl Pattern {
     }
 }
 
+fn problem(error: &BuildError) -> String {
+    match (error.size_limit(), error.syntax_error()) {
+        (Some(_), _) => "it is too large".to_owned(),
+        // The last line says it, those before show the expression.
+        (None, Some(error)) => {
+            let text = error.to_string();
+            text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
+        (None, None) => error.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +61,11 @@ mod tests {
     #[test]
     fn what_is_wrong_is_one_line() {
         assert_eq!(Pattern::new("a(b").unwrap_err(), "unclosed group");
+        assert_eq!(Pattern::new(r"(?u)\p{Nosuch}").unwrap_err(), "Unicode property not found");
+        assert_eq!(
+            Pattern::new(&"(".repeat(100)).unwrap_err(),
+            "exceeded the maximum number of nested parentheses/brackets (50)"
+        );
         assert_eq!(Pattern::new(r"(\w{1000}){1000}").unwrap_err(), "it is too large");
         assert!(Pattern::new("^/etc/").unwrap().is_match("/etc/passwd"));
         assert!(Pattern::new("^(ü|.)+é$").unwrap().is_match("aüé"));

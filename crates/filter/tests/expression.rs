@@ -322,3 +322,18 @@ fn nothing_is_too_deep_or_too_long() {
     let flat = vec!["fd == 1"; 600].join(" or ");
     assert_eq!(parse(&flat).to_string(), flat);
 }
+
+#[test]
+fn what_the_documentation_shows_is_understood() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/filters.md")).unwrap();
+    let options =
+        text.lines().filter_map(|line| line.split_once("--filter '")?.1.split_once('\'')).map(|(text, _)| text);
+    // The last cell of each field's row.
+    let cells = text.lines().filter(|line| line.starts_with("| `") && !line.starts_with("| `-"));
+    let examples = cells.filter_map(|line| line.rsplit('`').nth(1)).filter(|cell| !cell.contains("--"));
+    let all: Vec<&str> = options.chain(examples).collect();
+    assert!(all.len() >= 20, "{all:?}");
+    for text in all {
+        parse(text);
+    }
+}
