@@ -21,8 +21,8 @@ impl Random {
             0 => self.next() % 8,
             1 => 1 << (self.next() % 64),
             2 => (self.next() % 300).wrapping_neg(),
-            3 => self.next() % 8 | 0xabcd_0000_0000,
-            4 => self.next() % 8 | 0x5678_0000,
+            3 => (self.next() % 8) | 0xabcd_0000_0000,
+            4 => (self.next() % 8) | 0x5678_0000,
             _ => self.next() << 11,
         };
         if abi == Abi::I386 { value & 0xffff_ffff } else { value }
