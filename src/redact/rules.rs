@@ -15,10 +15,16 @@ use super::{remove, replace, words};
 /// A rule: words of which one is in every text that it finds something in, in any case; and the expression.
 struct Rule(&'static [&'static str], &'static str);
 
-/// A value: in quotes, or up to where a word of a shell or a part of an address ends.
+/// The start of a word; the letter of an escaped newline is no part of it.
+macro_rules! start {
+    () => {
+        r"(?:\b|\\[nrt0])"
+    };
+}
+/// A value: in quotes (which may be escaped for a shell), or up to where a word of a shell or a part of an address ends.
 macro_rules! value {
     () => {
-        r#"((?:\\"(?:\\\\\\"|\\[^"]|[^"\\])*(?:\\")?|'(?:\\.|[^'"\\])*'?|(?:\\[^"nrt0]|[^\s"'\\&;|<>()])+))"#
+        r#"((?:\\\\\\"(?:\\\\\\\\|\\[^"\\]|[^"\\])*(?:\\\\\\")?|\\"(?:\\\\\\"|\\[^"]|[^"\\])*(?:\\")?|'(?:\\.|[^'"\\])*'?|(?:\\[^"nrt0]|[^\s"'\\&;|<>()])+))"#
     };
 }
 /// The rest of a header's line.
@@ -49,8 +55,14 @@ const RULES: &[Rule] = &[
     Rule(
         NAMES,
         concat!(
-            r#"(?i)(?:(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key|accountkey|(?-i:[A-Z0-9]_KEY)|(?:\b|_)pass|_pwd)"#,
-            r#"(?:\\?["']?\s*=\s*|\\?["']\s*:\s*|:\s+)|\bpass:)"#,
+            r#"(?i)(?:(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key|accountkey|(?-i:[A-Z0-9]_KEY)|(?:_|"#,
+            start!(),
+            r")pass|_pwd)",
+            r#"(?:\\?["']?\s*=\s*|(?:\\\\)?\\?["']\s*:\s*|:\s+)|"#,
+            start!(),
+            r"pass:|",
+            // An option and its value in a list, as a program's source has it.
+            r#"--?[\w-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key)\\?["']\s*,\s*)"#,
             value!()
         ),
     ),
@@ -63,9 +75,11 @@ const RULES: &[Rule] = &[
     ),
     Rule(
         &["cookie:", "x-api-key:", "-token:"],
-        concat!(r#"(?i)(?:\bcookie|\bset-cookie|x-api-key|[a-z]-token):\s*"#, rest!()),
+        concat!(r"(?i)(?:", start!(), r"(?:set-)?cookie|x-api-key|[a-z]-token):\s*", rest!()),
     ),
-    Rule(&["bearer"], r"(?i)\bbearer\s+([\w.~+/=-]{6,})"),
+    Rule(&["bearer"], concat!(r"(?i)", start!(), r"bearer\s+([\w.~+/=-]{6,})")),
+    // ~/.netrc
+    Rule(&["login"], concat!(r"(?i)login\s+\S+\s+password\s+", value!())),
     // A password in an address, which may be cut before its end.
     Rule(&["://"], r#"://[^/\s"'@:?#]*:([^/\s"'?#]+)(?:@|"\.\.\.)"#),
     Rule(&["hooks.slack"], r"hooks\.slack\.com/services/([\w/]+)"),
@@ -101,15 +115,16 @@ const RULES: &[Rule] = &[
             "eyj",
         ],
         concat!(
-            r"gh[opsru]_[A-Za-z0-9]{6,}|github_pat_\w{6,}|glpat-[\w-]{6,}|\b(?:AKIA|ASIA)[A-Z0-9]{8,}|xox[a-z]-[\w-]{6,}",
-            r"|[rs]k_live_\w{6,}|\bAIza[\w-]{16,}|\bnpm_[A-Za-z0-9]{16,}|\bpypi-Ag[\w-]{6,}|\bhf_[A-Za-z0-9]{16,}|\bhvs\.[\w-]{6,}",
-            r"|\bsk-[\w-]{16,}|\beyJ[\w-]{8,}(?:\.[\w-]*)*",
+            start!(),
+            r"(gh[opsru]_[A-Za-z0-9]{6,}|github_pat_\w{6,}|glpat-[\w-]{6,}|(?:AKIA|ASIA)[A-Z0-9]{8,}|xox[a-z]-[\w-]{6,}",
+            r"|[rs]k_live_\w{6,}|AIza[\w-]{16,}|npm_[A-Za-z0-9]{16,}|pypi-Ag[\w-]{6,}|hf_[A-Za-z0-9]{16,}|hvs\.[\w-]{6,}",
+            r"|sk-[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*)*)",
         ),
     ),
     // The same, where it is cut so early that it could be something else.
     Rule(
         &["akia", "asia", "aiza", "npm_", "hf_", "sk-", "eyj", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
-        r#"\b((?:AKIA|ASIA|AIza|npm_|hf_|sk-|eyJ|gh[opsru]_)[\w.-]+)"\.\.\."#,
+        concat!(start!(), r#"((?:AKIA|ASIA|AIza|npm_|hf_|sk-|eyJ|gh[opsru]_)[\w.-]+)"\.\.\."#),
     ),
     Rule(&["private key--"], r#"(?s)PRIVATE KEY-----(.*?)(?:-----END|"|$)"#),
 ];
@@ -130,6 +145,7 @@ const COMMAND: &[&str] = &[
     "zip",
     "7z",
     "ssh-keygen",
+    "openssl",
 ];
 
 thread_local! {

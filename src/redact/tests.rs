@@ -37,6 +37,12 @@ const TEXTS: &[(&str, &str)] = &[
     ("tool --api-key hunter2 --verbose", "tool --api-key REDACTED --verbose"),
     (r"read\0--token\0hunter2\0x", r"read\0--token\0REDACTED\0x"),
     (r#"{\"password\": \"hunter2\", \"user\": \"me\"}"#, r#"{\"password\": REDACTED, \"user\": \"me\"}"#),
+    (
+        r#"curl -d \"{\\\"password\\\":\\\"hunter2\\\",\\\"user\\\":\\\"me\\\"}\""#,
+        r#"curl -d \"{\\\"password\\\":REDACTED,\\\"user\\\":\\\"me\\\"}\""#,
+    ),
+    ("run(['/bin/tool', '--api-key', 'hunter2', 'x'])", "run(['/bin/tool', '--api-key', REDACTED, 'x'])"),
+    ("openssl enc -k hunter2 -in x -keyform PEM", "openssl enc -k REDACTED -in x -keyform PEM"),
     ("password: hunter2", "password: REDACTED"),
     ("Authorization: Bearer hunter2", "Authorization: Bearer REDACTED"),
     ("authorization: basic hunter2==", "authorization: basic REDACTED"),
@@ -45,6 +51,9 @@ const TEXTS: &[(&str, &str)] = &[
         r"GET / HTTP/1.1\r\nAuthorization: Digest a=b, c=hunter2\r\nHost: x",
         r"GET / HTTP/1.1\r\nAuthorization: Digest REDACTED\r\nHost: x",
     ),
+    (r"GET\r\nCookie: a=hunter2\r\nX: y", r"GET\r\nCookie: REDACTED\r\nX: y"),
+    (r"x\nPASS=hunter2\ny", r"x\nPASS=REDACTED\ny"),
+    ("machine x login me password hunter2", "machine x login me password REDACTED"),
     ("X-Api-Key: hunter2", "X-Api-Key: REDACTED"),
     ("Cookie: a=b; session=hunter2", "Cookie: REDACTED"),
     ("curl -H 'Authorization: Bearer hunter2' http://x", "curl -H 'Authorization: Bearer REDACTED' http://x"),
@@ -97,6 +106,7 @@ fn tokens_of_well_known_shapes_are_found_wherever_they_stand_and_when_cut() {
         assert_eq!(text(&redactor, token), "REDACTED");
         assert_eq!(argument(&redactor, &format!("\"/x/{token}\"...")), "\"/x/REDACTED\"...");
     }
+    assert_eq!(argument(&redactor, r#""x\neyJhbGciOiJIUzI1NiJ9.e\n""#), r#""x\nREDACTED\n""#);
     assert_eq!(argument(&redactor, "\"ghp_abcdef\"..."), "\"REDACTED\"...");
     assert_eq!(argument(&redactor, "[\"curl\", \"https://me:hunt\"...]"), "[\"curl\", \"https://me:REDACTED\"...]");
     assert_eq!(argument(&redactor, "\"x sk-pr\"..."), "\"x REDACTED\"...");

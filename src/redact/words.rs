@@ -24,6 +24,8 @@ const OPTIONS: &[(&[&str], &str, Form)] = &[
     (&["ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldappasswd"], "-w", Form::Both),
     (&["mongo", "mongosh", "mongodump", "mongorestore"], "-p", Form::Both),
     (&["docker", "podman", "buildah", "skopeo", "helm", "oras", "oc", "az"], "-p", Form::Login),
+    (&["openssl"], "-k", Form::Next),
+    (&["openssl"], "-K", Form::Next),
     (&["ssh-keygen"], "-N", Form::Both),
     (&["ssh-keygen"], "-P", Form::Both),
     (&["zip", "unzip"], "-P", Form::Both),
