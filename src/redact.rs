@@ -47,7 +47,7 @@ impl Redactor {
             }
         };
         let patterns = patterns.iter().map(compile).collect::<anyhow::Result<Vec<_>>>()?;
-        let usual = usual.then(Rules::new).transpose()?;
+        let usual = usual.then(Rules::default);
         Ok((usual.is_some() || !patterns.is_empty()).then_some(Redactor { usual, patterns }))
     }
 

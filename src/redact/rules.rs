@@ -4,9 +4,9 @@
 //! a text that has one of its words. Texts are as they are exported: `"`, `\` and what cannot be printed are escaped as in C.
 
 use std::cell::RefCell;
+use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use anyhow::Context;
 use regex::Regex;
 use renacer_events::Text;
 
@@ -18,13 +18,13 @@ struct Rule(&'static [&'static str], &'static str);
 /// The start of a word; the letter of an escaped newline is no part of it.
 macro_rules! start {
     () => {
-        r"(?:\b|\\[nrt0])"
+        r"(?:(?-u:\b)|\\[nrt0])"
     };
 }
 /// A value: in quotes (which may be escaped for a shell), or up to where a word of a shell or a part of an address ends.
 macro_rules! value {
     () => {
-        r#"((?:\\\\\\"(?:\\\\\\\\|\\[^"\\]|[^"\\])*(?:\\\\\\")?|\\"(?:\\\\\\"|\\[^"]|[^"\\])*(?:\\")?|'(?:\\.|[^'"\\])*'?|(?:\\[^"nrt0]|[^\s"'\\&;|<>()])+))"#
+        r#"((?:\\\\\\"(?:\\\\\\\\|\\[^"\\]|[^"\\])*(?:\\\\\\")?|\\"(?:\\\\\\"|\\[^"]|[^"\\])*(?:\\")?|'(?:\\.|[^'"\\])*'?|(?:\\[^"nrt0]|[^ \t"'\\&;|<>()])+))"#
     };
 }
 /// The rest of a header's line.
@@ -58,37 +58,37 @@ const RULES: &[Rule] = &[
             r#"(?i)(?:(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key|accountkey|(?-i:[A-Z0-9]_KEY)|(?:_|"#,
             start!(),
             r")pass|_pwd)",
-            r#"(?:\\?["']?\s*=\s*|(?:\\\\)?\\?["']\s*:\s*|:\s+)|"#,
+            r#"(?:\\?["']?[ \t]*=[ \t]*|(?:\\\\)?\\?["'][ \t]*:[ \t]*|:[ \t]+)|"#,
             start!(),
             r"pass:|",
             // An option and its value in a list, as a program's source has it.
-            r#"--?[\w-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key)\\?["']\s*,\s*)"#,
+            r#"--?[0-9A-Za-z_-]*(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key)\\?["'][ \t]*,[ \t]*)"#,
             value!()
         ),
     ),
     Rule(
         &["authorization"],
         concat!(
-            r#"(?i)authorization\\?["']?\s*[:=]\s*(?:\\?["'])?(?:(?:basic|bearer|digest|negotiate|token|apikey)\s+)?"#,
+            r#"(?i)authorization\\?["']?[ \t]*[:=][ \t]*(?:\\?["'])?(?:(?:basic|bearer|digest|negotiate|token|apikey)[ \t]+)?"#,
             rest!()
         ),
     ),
     Rule(
         &["cookie:", "x-api-key:", "-token:"],
-        concat!(r"(?i)(?:", start!(), r"(?:set-)?cookie|x-api-key|[a-z]-token):\s*", rest!()),
+        concat!(r"(?i)(?:", start!(), r"(?:set-)?cookie|x-api-key|[a-z]-token):[ \t]*", rest!()),
     ),
-    Rule(&["bearer"], concat!(r"(?i)", start!(), r"bearer\s+([\w.~+/=-]{6,})")),
+    Rule(&["bearer"], concat!(r"(?i)", start!(), r"bearer[ \t]+([0-9A-Za-z_.~+/=-]{6,})")),
     // ~/.netrc
-    Rule(&["login"], concat!(r"(?i)login\s+\S+\s+password\s+", value!())),
+    Rule(&["login"], concat!(r"(?i)login[ \t]+[^ ]+[ \t]+password[ \t]+", value!())),
     // A password in an address, which may be cut before its end.
-    Rule(&["://"], r#"://[^/\s"'@:?#]*:([^/\s"'?#]+)(?:@|"\.\.\.)"#),
-    Rule(&["hooks.slack"], r"hooks\.slack\.com/services/([\w/]+)"),
+    Rule(&["://"], r#"://[^/ \t"'@:?#]*:([^/ \t"'?#]+)(?:@|"\.\.\.)"#),
+    Rule(&["hooks.slack"], r"hooks\.slack\.com/services/([0-9A-Za-z_/]+)"),
     // A parameter of an address.
     Rule(
         &["key=", "sig=", "signature=", "auth=", "credential=", "token=", "secret=", "passw"],
         concat!(
-            r"(?i)[?&;](?:key|sig|auth|[\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[-_.]?key|access[-_.]?key))=",
-            r#"([^&#\s"'\\]+)"#
+            r"(?i)[?&;](?:key|sig|auth|[0-9A-Za-z_.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[-_.]?key|access[-_.]?key))=",
+            r#"([^&# \t"'\\]+)"#
         ),
     ),
     // Well-known shapes: GitHub, GitLab, Amazon, Slack, Stripe, Google, npm, PyPI, Hugging Face, Vault, OpenAI and its kin, JSON
@@ -116,15 +116,15 @@ const RULES: &[Rule] = &[
         ],
         concat!(
             start!(),
-            r"(gh[opsru]_[A-Za-z0-9]{6,}|github_pat_\w{6,}|glpat-[\w-]{6,}|(?:AKIA|ASIA)[A-Z0-9]{8,}|xox[a-z]-[\w-]{6,}",
-            r"|[rs]k_live_\w{6,}|AIza[\w-]{16,}|npm_[A-Za-z0-9]{16,}|pypi-Ag[\w-]{6,}|hf_[A-Za-z0-9]{16,}|hvs\.[\w-]{6,}",
-            r"|sk-[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*)*)",
+            r"(gh[opsru]_[A-Za-z0-9]{6,}|github_pat_[0-9A-Za-z_]{6,}|glpat-[0-9A-Za-z_-]{6,}|(?:AKIA|ASIA)[A-Z0-9]{8,}|xox[a-z]-[0-9A-Za-z_-]{6,}",
+            r"|[rs]k_live_[0-9A-Za-z_]{6,}|AIza[0-9A-Za-z_-]{16,}|npm_[A-Za-z0-9]{16,}|pypi-Ag[0-9A-Za-z_-]{6,}|hf_[A-Za-z0-9]{16,}|hvs\.[0-9A-Za-z_-]{6,}",
+            r"|sk-[0-9A-Za-z_-]{16,}|eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*)*)",
         ),
     ),
     // The same, where it is cut so early that it could be something else.
     Rule(
         &["akia", "asia", "aiza", "npm_", "hf_", "sk-", "eyj", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
-        concat!(start!(), r#"((?:AKIA|ASIA|AIza|npm_|hf_|sk-|eyJ|gh[opsru]_)[\w.-]+)"\.\.\."#),
+        concat!(start!(), r#"((?:AKIA|ASIA|AIza|npm_|hf_|sk-|eyJ|gh[opsru]_)[0-9A-Za-z_.-]+)"\.\.\."#),
     ),
     Rule(&["private key--"], r#"(?s)PRIVATE KEY-----(.*?)(?:-----END|"|$)"#),
 ];
@@ -154,45 +154,56 @@ thread_local! {
 }
 
 /// The rules, ready for use.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rules {
-    words: AhoCorasick,
-    /// The rules that each word is of, as bits; the bit behind them is that of commands.
-    of: Vec<u32>,
-    expressions: Vec<Regex>,
+    // Made when they are first needed, so that no program has to wait for it before it starts.
+    words: OnceLock<Option<Words>>,
+    expressions: [OnceLock<Option<Regex>>; RULES.len()],
 }
 
 /// The bit of what is looked at as a command.
 const IS_COMMAND: u32 = 1 << RULES.len();
+/// All of these bits.
+const ALL: u32 = IS_COMMAND | (IS_COMMAND - 1);
 
-impl Rules {
-    pub fn new() -> anyhow::Result<Self> {
+/// The words of all rules.
+#[derive(Debug)]
+struct Words {
+    automaton: AhoCorasick,
+    /// The rules that each word is of, as bits; the bit behind them is that of commands.
+    of: Vec<u32>,
+}
+
+impl Words {
+    fn new() -> Option<Self> {
         let words = || {
             let of_rules =
                 RULES.iter().enumerate().flat_map(|(at, rule)| rule.0.iter().map(move |word| (*word, 1 << at)));
             of_rules.chain(COMMAND.iter().map(|word| (*word, IS_COMMAND)))
         };
-        let expressions = RULES.iter().map(|rule| Regex::new(rule.1)).collect::<Result<_, _>>();
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .kind(Some(AhoCorasickKind::DFA))
             .prefilter(false)
             .build(words().map(|(word, _)| word));
-        Ok(Rules {
-            words: automaton.context("the words of the rules for secrets")?,
-            of: words().map(|(_, bit)| bit).collect(),
-            expressions: expressions.context("the rules for secrets")?,
-        })
+        Some(Words { automaton: automaton.ok()?, of: words().map(|(_, bit)| bit).collect() })
     }
 
-    /// The rules that may find something, as bits.
-    fn of(&self, text: &str) -> u32 {
+    fn rules(&self, text: &str) -> u32 {
         // Twice as fast as to look for all, and enough for most texts.
-        if !self.words.is_match(text) {
+        if !self.automaton.is_match(text) {
             return 0;
         }
-        let found = self.words.find_overlapping_iter(text).map(|word| self.of.get(word.pattern().as_usize()));
+        let found = self.automaton.find_overlapping_iter(text).map(|word| self.of.get(word.pattern().as_usize()));
         found.fold(0, |rules, bits| rules | bits.copied().unwrap_or(0))
+    }
+}
+
+impl Rules {
+    /// The rules that may find something, as bits.
+    fn of(&self, text: &str) -> u32 {
+        // Without the words, each rule looks for itself.
+        self.words.get_or_init(Words::new).as_ref().map_or(ALL, |words| words.rules(text))
     }
 
     /// Removes secrets from a text that stands alone.
@@ -237,7 +248,25 @@ impl Rules {
     }
 
     fn apply(&self, rules: u32, text: &mut Text) -> bool {
-        let wanted = self.expressions.iter().enumerate().filter(|(at, _)| rules >> at & 1 != 0);
-        wanted.fold(false, |changed, (_, expression)| replace(text, expression) | changed)
+        let wanted = self.expressions.iter().zip(RULES).enumerate().filter(|(at, _)| rules >> at & 1 != 0);
+        wanted.fold(false, |changed, (_, (expression, rule))| {
+            // Each is a valid one: a test says so.
+            let expression = expression.get_or_init(|| Regex::new(rule.1).ok());
+            expression.as_ref().is_some_and(|expression| replace(text, expression)) | changed
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rules_are_regular_expressions_and_have_words() {
+        assert!(Words::new().is_some());
+        for rule in RULES {
+            assert!(Regex::new(rule.1).is_ok_and(|regex| !regex.is_match("")), "{}", rule.1);
+            assert!(rule.0.iter().all(|word| word.len() > 2), "{}", rule.1);
+        }
     }
 }
