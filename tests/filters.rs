@@ -74,6 +74,12 @@ fn counts(options: &[&str], words: &[&str], folder: &Path) -> Counts {
     trace.counts()
 }
 
+/// Without what depends on chance: for the name of a temporary file, the C library throws its dice again where they would not be fair.
+fn deterministic(mut counts: Counts) -> Counts {
+    counts.remove("getrandom");
+    counts
+}
+
 #[test]
 fn the_calls_are_those_that_strace_prints() {
     if !available(&["strace", "git", "gcc", "python3"]) {
@@ -100,11 +106,12 @@ fn the_calls_are_those_that_strace_prints() {
     let mut some = 0;
     for words in programs {
         for filter in filters {
-            let expected = strace(filter, words, folder.path());
+            let expected = deterministic(strace(filter, words, folder.path()));
             some += usize::from(!expected.is_empty());
             for more in BOTH {
                 let options = [filter, more].concat();
-                assert_eq!(counts(&options, words, folder.path()), expected, "{options:?} {words:?}");
+                let found = deterministic(counts(&options, words, folder.path()));
+                assert_eq!(found, expected, "{options:?} {words:?}");
             }
         }
     }
