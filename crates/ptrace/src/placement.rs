@@ -197,7 +197,7 @@ impl Placement {
         let generation = self.shared.generation.load(Ordering::Acquire);
         if std::mem::replace(&mut self.generation, generation) != generation {
             self.bound.clear();
-            self.rest_until = monotonic() + REST;
+            self.rest_until = self.rest_until.max(monotonic() + REST);
         }
     }
 
@@ -219,8 +219,13 @@ impl Placement {
                 state.tracees.push(bound);
                 self.bound.push(tid);
             }
-            None if state.tracees.is_empty() => self.shared.unbind(&mut state),
-            None => {}
+            None => {
+                // It has one processor only, or others than the tracer, or we may not: that seldom changes.
+                self.rest_until = monotonic() + LONGEST_REST;
+                if state.tracees.is_empty() {
+                    self.shared.unbind(&mut state);
+                }
+            }
         }
         drop(state);
         if first {
