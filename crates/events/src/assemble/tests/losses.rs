@@ -105,10 +105,25 @@ fn a_run_without_events_makes_nothing() {
     assert_eq!(done.totals, Totals::default());
 }
 
+/// Paths are secrets, but stay as they are.
+#[derive(Debug)]
+struct Paths;
+
+impl crate::Redact for Paths {
+    fn text(&self, text: &mut crate::Text) -> bool {
+        text.starts_with('/')
+    }
+}
+
 #[test]
 fn the_documentation_lists_every_name_and_no_other() {
     let rotate = Some(Duration::from_nanos(10_000));
-    let mut run = Run::launched(Options { resource: everything(), rotate, ..options() });
+    let mut run = Run::launched(Options {
+        resource: everything(),
+        rotate,
+        redact: Some(std::sync::Arc::new(Paths)),
+        ..options()
+    });
     run.leave(13, 100, 0);
     run.signal(14, 999, 15);
     (0..130).for_each(|at| run.signal(15 + at, 100, 15));
