@@ -91,7 +91,11 @@ pub fn choose(options: &TraceOptions, interrupts: &Interrupts) -> anyhow::Result
     let all_paths = filter.needs_paths() || expressions().any(Expression::needs_paths);
     let everything = filter.is_everything() && from.is_none() && until.is_none();
     let period = Period::new(filter, from, until, interrupts.ender());
-    let needs = Needs { mappings: !options.no_source, births: !options.no_follow };
+    let needs = Needs {
+        mappings: !options.no_source || !options.no_context,
+        contexts: !options.no_context,
+        births: !options.no_follow,
+    };
     let choice = (!everything).then(|| Choice::new(&period, needs));
     let calls = choice.is_some().then(|| Box::new(period) as Box<dyn Select>);
     let in_kernel = why_not_in_kernel(options).map_or(Ok(()), Err);

@@ -165,6 +165,10 @@ pub struct TraceOptions {
     #[arg(long, value_name = "PATH", help_heading = "Source")]
     pub not_user_code: Vec<PathBuf>,
 
+    /// Do not look for the spans that the program itself publishes: all calls belong to Renacer's own trace.
+    #[arg(long, help_heading = "Spans")]
+    pub no_context: bool,
+
     /// Show the contents of buffers that are read, written, sent and received. They may hold secrets.
     #[arg(long)]
     pub capture_data: bool,

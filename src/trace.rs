@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use renacer_context::ContextReader;
 use renacer_events::{Detail, MergeOptions, Merger, Pid, Redact, Totals, TraceId};
 use renacer_file::{AtLimit, CreateOptions, Limit, Writer};
 use renacer_otlp::Exporter;
@@ -136,6 +137,9 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let trace_id = assembly.trace_id;
 
     let source = source(&options, assembly.redact.clone(), &mut tracer)?;
+    if !options.no_context {
+        tracer.read_contexts(Box::new(ContextReader::new()));
+    }
 
     let (events, event_queue) = renacer_events::channel(EVENTS);
     let (outputs, output_queue) = renacer_events::channel(PORTIONS);

@@ -153,6 +153,7 @@ fn kind(input: &mut Input<'_>) -> EventKind {
             instruction_pointer: 0,
             stack_pointer: 0,
             stack: None,
+            context: None,
             watched: false,
             memory: Memory::new(),
         }),

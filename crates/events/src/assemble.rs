@@ -4,6 +4,7 @@
 //! is kept is bounded by what is alive: threads, processes, and one exec at a time for each of them.
 
 mod call_span;
+mod context;
 #[cfg(test)]
 mod fixture;
 mod open;
@@ -29,7 +30,7 @@ use crate::escape::shorten;
 use crate::ids::SpanIds;
 use crate::resource::{ImageFacts, resource};
 use crate::{
-    Abi, Attribute, Call, Caller, Decode, Entry, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid,
+    Abi, ActiveSpan, Attribute, Call, Caller, Decode, Entry, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid,
     ProcessStarted, RawCall, Return, Select, Signal, Span, Text, Tid,
 };
 
@@ -143,6 +144,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
                 Some(thread) => self.sink.stopped(at, thread.pid, tid, signal),
                 None => self.totals.unknown_events += 1,
             },
+            EventKind::Described(attributes) => self.described(tid, attributes),
             EventKind::Detached => self.detached(tid, at),
         }
     }
@@ -280,7 +282,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let parent = thread.span.as_ref().map_or(process.image.open.id, |span| span.open.id);
         let caller = Caller { stack: entry.stack.take(), creator: thread.creator.clone() };
         let id = self.ids.next();
-        thread.call = Some(OpenCall { id, parent, link, is_linked: false, tid, start: at, entry, caller });
+        // What the program does not sample has no span that others could belong to.
+        let context = entry.context.take().filter(|span| span.sampled);
+        thread.call = Some(OpenCall { id, parent, context, link, is_linked: false, tid, start: at, entry, caller });
     }
 
     fn returned(&mut self, tid: Tid, at: u64, returned: &Return) {
@@ -307,6 +311,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let decoded = self.decoder.call(RawCall { pid, tid: open.tid, entry: &open.entry, returned });
         let unfinished = returned.is_none() && !(exits && matches!(&*decoded.name, "exit" | "exit_group"));
         let result = returned.map(|returned| returned.value);
+        let itself = open.itself();
         let mut call = Call {
             pid,
             tid: open.tid,
@@ -332,7 +337,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         self.totals.unfinished += u64::from(unfinished);
         if result == Some(RESTART_BLOCK) {
             // Whatever goes on with it will link to it.
-            thread.interrupted = Some(open.id);
+            thread.interrupted = Some(itself);
         }
         self.sink.call(&call, &thread.name);
 
@@ -350,19 +355,22 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         match replaced {
             None => {
                 let place = place(&mut process.image, thread.span.as_mut());
-                self.call_span(call, place);
+                self.call_span(call, place, open.context);
             }
             Some(mut replaced) => {
                 let place = place(&mut replaced.image, replaced.thread.as_mut().map(|(span, _)| span));
-                self.call_span(call, place);
+                self.call_span(call, place, open.context);
                 self.end_replaced(*replaced, end);
             }
         }
     }
 
-    fn call_span(&mut self, call: Call, place: Place) {
+    fn call_span(&mut self, call: Call, place: Place, context: Option<Arc<ActiveSpan>>) {
         if self.options.sampled {
-            let span = self.call_spans.span(&self.trace, call, place);
+            let mut span = self.call_spans.span(&self.trace, call, place);
+            if let Some(context) = context {
+                self.belongs(&mut span, &context);
+            }
             self.emit(span);
         } else {
             self.totals.spans_not_sampled += 1;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{Memory, Stack};
+use crate::{ActiveSpan, Attribute, Memory, Stack};
 
 /// A process (thread group) id, as the tracer sees it.
 pub type Pid = i32;
@@ -80,6 +80,8 @@ pub enum EventKind {
         /// SIGSTOP, SIGTSTP, SIGTTIN or SIGTTOU.
         signal: i32,
     },
+    /// The thread's process says what it is: attributes of its resource.
+    Described(Vec<Attribute>),
     /// The thread's name changed (prctl or `/proc/self/comm`).
     Renamed(String),
     /// The thread is gone. A call in flight will not return.
@@ -206,6 +208,8 @@ pub struct Entry {
     pub memory: Memory,
     /// The thread's call stack, where stacks are walked.
     pub stack: Option<Arc<Stack>>,
+    /// The span of the program's own that the thread is in, where the program says so.
+    pub context: Option<Arc<ActiveSpan>>,
     /// Nobody asked for the call: it is told of because of what it does.
     pub watched: bool,
 }

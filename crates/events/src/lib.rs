@@ -5,6 +5,7 @@
 mod assemble;
 mod call;
 mod clock;
+mod context;
 mod escape;
 mod event;
 mod ids;
@@ -22,6 +23,7 @@ mod stack;
 pub use assemble::{Assembler, Options, Sink, Totals};
 pub use call::{Argument, Call, Decode, Decoded, Errno, Peer, RawCall};
 pub use clock::Clock;
+pub use context::{ActiveSpan, ContextSource, MappedFile};
 pub use event::{
     Abi, DescriptorTarget, Entry, Event, EventKind, ExitStatus, Image, Missed, OpenDescriptor, Origin, Pid,
     ProcessStarted, Return, Signal, Tid,

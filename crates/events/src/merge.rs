@@ -62,6 +62,8 @@ pub struct CallFacts {
     pub errno: i32,
     /// It must keep a span of its own: it creates, replaces or ends something, it never returned, or others link to it.
     pub is_event: bool,
+    /// Its parent is a span of the program's own, maybe in another trace than the run's.
+    pub in_context: bool,
 }
 
 /// Spans in, fewer spans out.
@@ -125,7 +127,8 @@ impl Merger {
         if self.options.detail == Detail::Full {
             return out.push(span);
         }
-        if self.trace != Some(span.trace_id) {
+        let in_context = span.call.is_some_and(|facts| facts.in_context);
+        if !in_context && self.trace != Some(span.trace_id) {
             // Another trace has room for as many spans.
             self.close_all(out);
             (self.trace, self.made) = (Some(span.trace_id), 0);
@@ -409,6 +412,6 @@ fn target(span: &Span) -> Option<Text> {
 fn key(span: &Span, facts: &CallFacts, target: Option<&Text>, errno: i32) -> u64 {
     use std::hash::{Hash, Hasher};
     let mut hasher = std::collections::hash_map::DefaultHasher::new();
-    (span.parent_id, facts.tid, errno, &span.name, target).hash(&mut hasher);
+    (span.trace_id, span.parent_id, facts.tid, errno, &span.name, target).hash(&mut hasher);
     hasher.finish()
 }

@@ -20,12 +20,19 @@ pub struct ResourceOptions {
 impl ResourceOptions {
     /// Limits all texts; returns how many had to be shortened.
     pub(crate) fn shorten(&mut self) -> u64 {
-        let given = self.detected.iter_mut().chain(&mut self.user).map(|attribute| match &mut attribute.value {
+        let given = self.detected.iter_mut().chain(&mut self.user).map(|attribute| attribute.value.shorten());
+        given.sum::<u64>() + self.service_name.as_mut().map_or(0, |name| u64::from(shorten(name)))
+    }
+}
+
+impl Value {
+    /// Limits its texts; returns how many had to be shortened.
+    pub(crate) fn shorten(&mut self) -> u64 {
+        match self {
             Value::Text(text) => u64::from(shorten(text)),
             Value::Texts(texts) => texts.iter_mut().map(|text| u64::from(shorten(text))).sum(),
             Value::Int(_) | Value::Bool(_) | Value::Double(_) => 0,
-        });
-        given.sum::<u64>() + self.service_name.as_mut().map_or(0, |name| u64::from(shorten(name)))
+        }
     }
 }
 
@@ -133,6 +140,22 @@ pub(crate) fn resource(
         list.add("process.command_args", facts.command_args.clone());
     }
     Resource { attributes: list.attributes }
+}
+
+/// A resource with what its process says of itself. As which service it wants to be known is for the process to say, unless the
+/// user does; what Renacer has seen for itself stays.
+pub(crate) fn described(resource: &Resource, options: &ResourceOptions, attributes: Vec<Attribute>) -> Resource {
+    let mut described = resource.attributes.clone();
+    for attribute in attributes {
+        let users = options.user.iter().any(|user| user.key == attribute.key)
+            || attribute.key == "service.name" && options.service_name.is_some();
+        match described.iter().position(|known| known.key == attribute.key) {
+            Some(place) if attribute.key.starts_with("service.") && !users => described[place] = attribute,
+            Some(_) => {}
+            None => described.push(attribute),
+        }
+    }
+    Resource { attributes: described }
 }
 
 /// Attributes in the making. What the user set is left to the user.

@@ -37,6 +37,12 @@ pub struct Registers {
 pub trait ReadMemory {
     /// Reads up to `buffer.len()` bytes at `address`; how many could be read, from the start.
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize;
+
+    /// Reads all of `first`, and up to `second.1.len()` bytes at `second.0` in one go where that is possible; how many came of the
+    /// second, none if the first could not be read as a whole.
+    fn read_two(&mut self, first: (u64, &mut [u8]), second: (u64, &mut [u8])) -> Option<usize> {
+        (self.read(first.0, first.1) == first.1.len()).then(|| self.read(second.0, second.1))
+    }
 }
 
 /// A file or region of code that a frame is in, by its place in the table that the walker and the resolver share.

@@ -25,8 +25,10 @@ pub enum Fate {
 /// What else must be known, besides the calls that are wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs {
-    /// Stacks are walked: where code is mapped.
+    /// Stacks are walked, or contexts read: where code is mapped.
     pub mappings: bool,
+    /// Contexts are read: which memory has been given a name.
+    pub contexts: bool,
     /// The tracer follows new threads and processes.
     pub births: bool,
 }
@@ -124,9 +126,10 @@ fn watch(abi: Abi, number: u64, needs: Needs, subjects: bool) -> (Fate, Test) {
         Some(Role::Exec) => return (Fate::Entered, Test::Always),
         Some(Role::Fork | Role::Clone | Role::Clone3) if needs.births => return (Fate::Entered, Test::Always),
         Some(Role::Prctl) => {
-            // What the tracer must see: another name for the thread, and a seccomp filter of the program's own.
-            let wanted = [libc::PR_SET_NAME, libc::PR_SET_SECCOMP].map(|option| Test::Equals(0, option as u32));
-            return (Fate::Watched, Test::Any(wanted.to_vec()));
+            // What the tracer must see: another name for the thread or for memory, and a seccomp filter of the program's own.
+            let context = needs.contexts.then_some(libc::PR_SET_VMA);
+            let wanted = [libc::PR_SET_NAME, libc::PR_SET_SECCOMP].into_iter().chain(context);
+            return (Fate::Watched, Test::Any(wanted.map(|option| Test::Equals(0, option as u32)).collect()));
         }
         // Where threads may run is put right before anything asks.
         Some(Role::Affinity) => return (Fate::Entered, Test::Always),

@@ -7,6 +7,7 @@
 mod births;
 mod calls;
 mod chosen;
+mod contexts;
 mod ending;
 mod overflow;
 mod placing;
@@ -19,7 +20,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use renacer_events::{
-    Entry, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid, ProcessStarted, Signal, StackWalker, Tid,
+    ContextSource, Entry, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid, ProcessStarted, Signal,
+    StackWalker, Tid,
 };
 
 use self::births::Newborn;
@@ -100,6 +102,7 @@ pub struct Tracer {
     /// Unknown ones that ended already.
     early_ends: FastMap<Tid, Change>,
     stacks: Option<Box<dyn StackWalker>>,
+    contexts: Option<Box<dyn ContextSource>>,
     /// Whether there is room for more events, where a tracee must not wait for it.
     has_room: Option<Box<dyn Fn() -> bool>>,
     launch: Option<Launch>,
@@ -286,6 +289,7 @@ impl Tracer {
             newborns: FastMap::default(),
             early_ends: FastMap::default(),
             stacks: None,
+            contexts: None,
             has_room: None,
             launch: None,
             main: None,
@@ -315,6 +319,12 @@ impl Tracer {
     pub fn walk_stacks(&mut self, mut walker: Box<dyn StackWalker>) {
         self.processes.keys().for_each(|&pid| walker.started(pid, None));
         self.stacks = Some(walker);
+    }
+
+    /// Asks at each call's entry which span of the program's own the thread is in. To be called before [`Tracer::run`].
+    pub fn read_contexts(&mut self, mut source: Box<dyn ContextSource>) {
+        self.processes.keys().for_each(|&pid| source.started(pid, None));
+        self.contexts = Some(source);
     }
 
     /// The launched program's process id.
@@ -467,6 +477,9 @@ impl Tracer {
         if let Some(walker) = &mut self.stacks {
             walker.image_replaced(tid);
         }
+        if let Some(source) = &mut self.contexts {
+            source.image_replaced(tid);
+        }
         let kind = EventKind::ImageReplaced { former_tid: former, image: Box::new(image) };
         emit(Event { at: monotonic(), tid, kind });
     }
@@ -475,6 +488,9 @@ impl Tracer {
         self.processes.remove(&pid);
         if let Some(walker) = &mut self.stacks {
             walker.exited(pid);
+        }
+        if let Some(source) = &mut self.contexts {
+            source.exited(pid);
         }
     }
 
@@ -500,6 +516,9 @@ impl Tracer {
         self.tell_missed(tid, tid, false, emit);
         match self.threads.remove(&tid) {
             Some(thread) => {
+                if let Some(source) = &mut self.contexts {
+                    source.thread_ended(thread.pid, tid);
+                }
                 if self.main == Some(tid) {
                     self.outcome.status = Some(status);
                 }

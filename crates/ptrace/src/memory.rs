@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 
 use renacer_events::ReadMemory;
 
-use crate::sys::memory::vm_read;
+use crate::sys::memory::{vm_read, vm_read_two};
 use crate::tracee::Stopped;
 
 /// The page size that all of Renacer's processors share as the smallest one; a fault cannot begin inside such a page.
@@ -102,5 +102,17 @@ impl ReadMemory for TraceeMemory<'_> {
             }
         }
         done
+    }
+
+    fn read_two(&mut self, first: (u64, &mut [u8]), second: (u64, &mut [u8])) -> Option<usize> {
+        if let Method::VmRead = self.method
+            && second.0 != 0
+        {
+            let (length, tid) = (first.1.len(), self.tracee.tid());
+            if let Ok(count) = vm_read_two(tid, (first.0, &mut *first.1), (second.0, &mut *second.1)) {
+                return count.checked_sub(length);
+            }
+        }
+        (self.read(first.0, first.1) == first.1.len()).then(|| self.read(second.0, second.1))
     }
 }

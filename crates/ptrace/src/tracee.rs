@@ -85,6 +85,11 @@ impl Stopped {
         gone(registers::registers(self.tid))
     }
 
+    /// The thread pointer, which is among the registers where the machine has it there; 0 where unknown.
+    pub fn thread_pointer(&self, registers: &Registers) -> u64 {
+        registers::thread_pointer(self.tid, registers)
+    }
+
     /// One word of its memory.
     pub fn peek(&self, address: u64) -> io::Result<[u8; size_of::<libc::c_long>()]> {
         ptrace::peek(self.tid, address)

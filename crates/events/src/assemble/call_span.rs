@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use compact_str::format_compact;
 
-use super::open::{Trace, link};
+use super::open::{Other, Trace, link};
 use crate::FastMap;
 use crate::escape::shorten;
 use crate::{Abi, Attribute, Call, CallFacts, Errno, Peer, Resource, Span, SpanId, SpanKind, Status, Text, Value};
@@ -16,7 +16,7 @@ use crate::{Abi, Attribute, Call, CallFacts, Errno, Peer, Resource, Span, SpanId
 pub(super) struct Place {
     pub(super) id: SpanId,
     pub(super) parent: SpanId,
-    pub(super) link: Option<SpanId>,
+    pub(super) link: Option<Other>,
     /// Others link to it, or may.
     pub(super) is_linked: bool,
     pub(super) unfinished: bool,
@@ -46,6 +46,7 @@ impl CallSpans {
             bytes: decoded.bytes,
             errno: call.result.map_or(0, |result| if (-4095..0).contains(&result) { result as i32 } else { 0 }),
             is_event: place.is_linked || call.result.is_none() || is_event(&decoded.name),
+            in_context: false,
         };
         let name = match self.target.then(|| target(decoded.file_path.as_deref(), decoded.peer.as_ref())).flatten() {
             Some(target) => self.limit(format_compact!("{} {target}", decoded.name)),
@@ -93,7 +94,7 @@ impl CallSpans {
             dropped_attributes: 0,
             events: Vec::new(),
             dropped_events: 0,
-            links: place.link.map(|id| link(trace, id)).into_iter().collect(),
+            links: place.link.map(|other| link(trace, other)).into_iter().collect(),
             status,
             resource: place.resource,
             call: Some(facts),

@@ -305,6 +305,7 @@ pub(super) fn entry(number: u64) -> Entry {
         stack_pointer: 0,
         memory: Memory::new(),
         stack: None,
+        context: None,
         watched: false,
     }
 }

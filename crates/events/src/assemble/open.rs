@@ -20,6 +20,14 @@ pub(super) struct Trace {
     pub(super) state: Option<Arc<str>>,
 }
 
+/// Another span, that of a call: in the run's own trace, as long as that goes on, or in another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Other {
+    pub(super) id: SpanId,
+    /// The trace of a span of the program's own.
+    pub(super) trace_id: Option<TraceId>,
+}
+
 /// The growing part of a span that others hang on.
 #[derive(Debug)]
 pub(super) struct OpenSpan {
@@ -29,13 +37,13 @@ pub(super) struct OpenSpan {
     end: u64,
     events: Vec<SpanEvent>,
     dropped_events: u32,
-    links: Vec<SpanId>,
+    links: Vec<Other>,
     /// The span of the same thing in the trace before.
     former: Option<Link>,
 }
 
 impl OpenSpan {
-    pub(super) fn new(id: SpanId, start: u64, link: Option<SpanId>) -> Self {
+    pub(super) fn new(id: SpanId, start: u64, link: Option<Other>) -> Self {
         let links = Vec::from_iter(link);
         OpenSpan { id, start, end: start.saturating_add(1), events: Vec::new(), dropped_events: 0, links, former: None }
     }
@@ -55,7 +63,7 @@ impl OpenSpan {
 
     /// Goes on in another trace, as another span that is linked to this one; what has been so far is left.
     pub(super) fn go_on(&mut self, trace: &Trace, id: SpanId, at: u64) -> Self {
-        let former = Some(link(trace, self.id));
+        let former = Some(link(trace, Other { id: self.id, trace_id: None }));
         std::mem::replace(self, OpenSpan { former, ..OpenSpan::new(id, at, None) })
     }
 
@@ -99,7 +107,7 @@ impl OpenSpan {
             dropped_attributes: 0,
             events,
             dropped_events: self.dropped_events,
-            links: self.former.into_iter().chain(self.links.into_iter().map(|id| link(trace, id))).collect(),
+            links: self.former.into_iter().chain(self.links.into_iter().map(|other| link(trace, other))).collect(),
             status: rest.status,
             resource: rest.resource,
             call: None,
@@ -108,8 +116,8 @@ impl OpenSpan {
 }
 
 /// A link to a span of the same run.
-pub(super) fn link(trace: &Trace, span_id: SpanId) -> Link {
-    Link { trace_id: trace.id, span_id, attributes: Vec::new() }
+pub(super) fn link(trace: &Trace, other: Other) -> Link {
+    Link { trace_id: other.trace_id.unwrap_or(trace.id), span_id: other.id, attributes: Vec::new() }
 }
 
 /// What a span needs besides its times.
@@ -173,6 +181,8 @@ pub(super) struct ImageSpan {
     pub(super) open: OpenSpan,
     pub(super) parent: Parent,
     pub(super) resource: Arc<Resource>,
+    /// The resource without what the process says of itself, if it says anything.
+    pub(super) plain_resource: Option<Arc<Resource>>,
     name: Text,
     attributes: Vec<Attribute>,
 }
@@ -194,7 +204,7 @@ impl ImageSpan {
         if !facts.command_args.is_empty() {
             attributes.push(Attribute::new("process.command_args", facts.command_args));
         }
-        ImageSpan { open, parent, resource, name: facts.name, attributes }
+        ImageSpan { open, parent, resource, plain_resource: None, name: facts.name, attributes }
     }
 
     /// Goes on in another trace; returns the part that ends with this one.
@@ -203,6 +213,7 @@ impl ImageSpan {
             open: self.open.go_on(trace, id, at),
             parent: self.parent,
             resource: self.resource.clone(),
+            plain_resource: None,
             name: self.name.clone(),
             attributes: self.attributes.clone(),
         }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::open::{ImageSpan, ThreadSpan};
-use crate::{Caller, Entry, Pid, SpanId, Stack, Text, Tid};
+use super::open::{ImageSpan, Other, ThreadSpan};
+use crate::{ActiveSpan, Caller, Entry, Pid, SpanId, Stack, Text, Tid};
 
 pub(super) struct Process {
     pub(super) parent_pid: Option<Pid>,
@@ -28,15 +28,18 @@ pub(super) struct Thread {
     /// The image that the call in flight, an exec, has ended: its spans end with that call.
     pub(super) replaced: Option<Box<Replaced>>,
     /// The call that `restart_syscall` goes on with.
-    pub(super) interrupted: Option<SpanId>,
+    pub(super) interrupted: Option<Other>,
     /// The stack of the call that created it, until exec.
     pub(super) creator: Option<Arc<Stack>>,
 }
 
 pub(super) struct OpenCall {
     pub(super) id: SpanId,
+    /// The span of its thread or process.
     pub(super) parent: SpanId,
-    pub(super) link: Option<SpanId>,
+    /// The span of the program's own that it belongs to.
+    pub(super) context: Option<Arc<ActiveSpan>>,
+    pub(super) link: Option<Other>,
     /// Another span links to it.
     pub(super) is_linked: bool,
     pub(super) tid: Tid,
@@ -51,11 +54,16 @@ pub(super) struct Replaced {
 }
 
 impl OpenCall {
-    /// Its id, for the span of what it creates to link to (`has_span`: it is certain to have a span), and its stack.
-    pub(super) fn link(&mut self, has_span: bool) -> (Option<SpanId>, Option<Arc<Stack>>) {
+    /// What links to it refer to.
+    pub(super) fn itself(&self) -> Other {
+        Other { id: self.id, trace_id: self.context.as_ref().map(|span| span.trace_id) }
+    }
+
+    /// Itself, for the span of what it creates to link to (`has_span`: it is certain to have a span), and its stack.
+    pub(super) fn link(&mut self, has_span: bool) -> (Option<Other>, Option<Arc<Stack>>) {
         let has_span = has_span && !self.entry.watched;
         self.is_linked |= has_span;
-        (has_span.then_some(self.id), self.caller.stack.clone())
+        (has_span.then_some(self.itself()), self.caller.stack.clone())
     }
 }
 

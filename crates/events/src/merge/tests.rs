@@ -33,7 +33,7 @@ fn span(name: &str, tid: Tid, start: u64, duration: u64) -> Span {
         links: Vec::new(),
         status: Status::Unset,
         resource: Arc::new(Resource::default()),
-        call: Some(CallFacts { tid, bytes: Some(5), errno: 0, is_event: false }),
+        call: Some(CallFacts { tid, bytes: Some(5), errno: 0, is_event: false, in_context: false }),
     }
 }
 
@@ -91,7 +91,7 @@ fn what_matters_stays_whole() {
     let mut failed = span("read", 1, 20, 1);
     failed.status = Status::Error("No such file or directory".into());
     let mut event = span("execve", 1, 40, 1);
-    event.call = Some(CallFacts { tid: 1, bytes: None, errno: 0, is_event: true });
+    event.call = Some(CallFacts { tid: 1, bytes: None, errno: 0, is_event: true, in_context: false });
     let slow = span("read", 1, 60, 10_000_000);
     let spans = [span("read", 1, 0, 1), span("read", 1, 10, 1), failed, slow, event, span("read", 1, 1 << 30, 1)];
     let (out, counts) = run(options(Detail::Auto, 0), spans);

@@ -169,6 +169,9 @@ impl Tracer {
         if let Some(walker) = &mut self.stacks {
             walker.started(tid, parent);
         }
+        if let Some(source) = &mut self.contexts {
+            source.started(tid, parent);
+        }
         let started =
             ProcessStarted { pid: tid, parent_pid: status.parent.or(parent), origin, image, descriptors: Vec::new() };
         emit(Event { at, tid, kind: EventKind::ProcessStarted(Box::new(started)) });

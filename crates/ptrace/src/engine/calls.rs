@@ -2,7 +2,7 @@
 
 use renacer_events::{Entry, Event, EventKind, Memory, ReadMemory, Return};
 
-use super::{Emit, Tracer, placing, stacks, untraced};
+use super::{Emit, Tracer, contexts, placing, stacks, untraced};
 use crate::arch::{self, Role};
 use crate::capture;
 use crate::choice::Fate;
@@ -37,19 +37,38 @@ impl Tracer {
                 let role = arch::role(abi, number);
                 let copied =
                     capture::at_entry(abi, number, &arguments, stack_pointer, &self.options.capture, &mut memory);
-                let stack = match &mut self.stacks {
-                    Some(walker) if self.launch.is_none() && (fate == Fate::Wanted || makes_tracees(role)) => {
-                        match stopped.registers()? {
-                            Some(registers) => walker.walk(thread.pid, tid, &registers, &mut memory),
-                            None => None,
-                        }
+                let (mut stack, mut context) = (None, None);
+                let source = self.contexts.as_deref_mut().filter(|_| self.launch.is_none() && fate == Fate::Wanted);
+                let mut source = source.and_then(|source| source.publishes(thread.pid, &mut memory).then_some(source));
+                let walker = self
+                    .stacks
+                    .as_deref_mut()
+                    .filter(|_| self.launch.is_none() && (fate == Fate::Wanted || makes_tracees(role)));
+                if (walker.is_some() || source.is_some())
+                    && let Some(registers) = stopped.registers()?
+                {
+                    if let Some(source) = &mut source {
+                        let pointer = stopped.thread_pointer(&registers);
+                        context = source.active(thread.pid, tid, pointer, &mut memory);
                     }
-                    _ => None,
-                };
+                    stack = walker.and_then(|walker| walker.walk(thread.pid, tid, &registers, &mut memory));
+                }
+                if let Some(described) = source.and_then(|source| source.described(thread.pid)) {
+                    emit(Event { at: monotonic(), tid, kind: EventKind::Described(described) });
+                }
                 let watched = fate != Fate::Wanted;
                 let memory = copied;
-                let entry =
-                    Entry { abi, number, arguments, instruction_pointer, stack_pointer, memory, stack, watched };
+                let entry = Entry {
+                    abi,
+                    number,
+                    arguments,
+                    instruction_pointer,
+                    stack_pointer,
+                    memory,
+                    stack,
+                    context,
+                    watched,
+                };
                 if self.placement.is_some() && placing::looks_at_status(&entry) {
                     process.sees_placement = true;
                     self.placement.as_mut().into_iter().for_each(Placement::reveal);
@@ -80,7 +99,10 @@ impl Tracer {
                             untraced::put_back(&stopped, entry);
                         }
                         if let Some(walker) = self.stacks.as_deref_mut().filter(|_| !is_error) {
-                            stacks::remapped(walker, thread.pid, entry, value);
+                            stacks::changed(entry, value, |start, length| walker.remapped(thread.pid, start, length));
+                        }
+                        if let Some(source) = self.contexts.as_deref_mut().filter(|_| self.launch.is_none()) {
+                            contexts::returned(source, (thread.pid, tid), entry, (value, is_error), &mut memory);
                         }
                         capture::at_return(entry, value, is_error, &self.options.capture, &mut memory)
                     }
@@ -165,7 +187,7 @@ fn installs_filter(entry: &Entry) -> bool {
 fn for_return(entry: &Entry) -> Entry {
     let needs_memory = capture::return_needs_memory(entry) || arch::role(entry.abi, entry.number) == Some(Role::Clone3);
     let memory = if needs_memory { entry.memory.clone() } else { Memory::new() };
-    Entry { memory, stack: None, ..*entry }
+    Entry { memory, stack: None, context: None, ..*entry }
 }
 
 /// prctl(PR_SET_NAME, pointer): up to 15 bytes and a NUL.

@@ -50,6 +50,9 @@ impl Tracer {
             if let Some(walker) = &mut self.stacks {
                 walker.image_replaced(pid);
             }
+            if let Some(source) = &mut self.contexts {
+                source.missed(pid);
+            }
         }
         emit(Event { at: monotonic(), tid, kind: EventKind::Missed(Box::new(missed)) });
     }

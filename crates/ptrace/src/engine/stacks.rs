@@ -1,17 +1,17 @@
-//! What the stack walker is told: births, ends, execs, and which mappings a call has changed.
+//! Which mappings a call has changed: what was known of what is there holds no more.
 
-use renacer_events::{Abi, Entry, Pid, StackWalker};
+use renacer_events::{Abi, Entry};
 
-/// Tells the walker what a successful call has changed in its process's mappings.
-pub(super) fn remapped(walker: &mut dyn StackWalker, pid: Pid, entry: &Entry, value: i64) {
+/// Tells which ranges, by start and length, a successful call has changed in its process's mappings.
+pub(super) fn changed(entry: &Entry, value: i64, mut tell: impl FnMut(u64, u64)) {
     let [first, second, third, ..] = entry.arguments;
     match mapping(entry.abi, entry.number) {
-        Some(Mapping::Map) => walker.remapped(pid, value as u64, second),
-        Some(Mapping::OldMap) => walker.remapped(pid, value as u64, (1 << 32) - (value as u64 & 0xffff_ffff)),
-        Some(Mapping::Change) => walker.remapped(pid, first, second),
+        Some(Mapping::Map) => tell(value as u64, second),
+        Some(Mapping::OldMap) => tell(value as u64, (1 << 32) - (value as u64 & 0xffff_ffff)),
+        Some(Mapping::Change) => tell(first, second),
         Some(Mapping::Move) => {
-            walker.remapped(pid, first, second);
-            walker.remapped(pid, value as u64, third);
+            tell(first, second);
+            tell(value as u64, third);
         }
         None => {}
     }

@@ -65,6 +65,25 @@ pub fn registers(tid: i32) -> io::Result<Option<Registers>> {
     }))
 }
 
+/// The thread pointer of a stopped tracee.
+#[cfg(target_arch = "x86_64")]
+pub fn thread_pointer(_tid: i32, registers: &Registers) -> u64 {
+    registers.thread_pointer
+}
+
+/// The thread pointer of a stopped tracee, 0 where it is unknown.
+#[cfg(target_arch = "aarch64")]
+pub fn thread_pointer(tid: i32, _registers: &Registers) -> u64 {
+    /// elf.h: the register TPIDR_EL0.
+    const NT_ARM_TLS: usize = 0x401;
+
+    let mut pointer = 0u64;
+    let mut vector = libc::iovec { iov_base: (&raw mut pointer).cast(), iov_len: size_of_val(&pointer) };
+    // SAFETY: the kernel writes at most `iov_len` bytes to `pointer`, of which any pattern is a value, and the length to `vector`.
+    let read = check(unsafe { libc::ptrace(libc::PTRACE_GETREGSET as _, tid, NT_ARM_TLS, &raw mut vector) });
+    read.map_or(0, |_| pointer)
+}
+
 /// Gives the call that a tracee is at another first argument.
 #[cfg(target_arch = "x86_64")]
 pub fn set_first_argument(tid: i32, abi: Abi, value: u64) -> io::Result<()> {

@@ -28,6 +28,7 @@ fn calls_without_pointers_read_nothing() {
             stack_pointer: 0,
             memory,
             stack: None,
+            context: None,
             watched: false,
         };
         assert!(capture::at_return(&entry, 8, false, &Options::default(), &mut Untouchable).is_empty());
@@ -78,6 +79,7 @@ fn each_thing_is_read_once_and_strings_not_across_a_page_without_need() {
             stack_pointer: 0,
             memory: entered,
             stack: None,
+            context: None,
             watched: false,
         };
         capture::at_return(&entry, 8, false, &options, &mut memory);
@@ -164,6 +166,7 @@ fn nothing_panics_and_nothing_grows_whatever_the_arguments_and_the_memory() {
                     stack_pointer: next(),
                     memory,
                     stack: None,
+                    context: None,
                     watched: false,
                 };
                 let is_error = next() % 3 == 0;

@@ -99,6 +99,7 @@ impl Tracer {
             stack_pointer: 0,
             memory,
             stack: None,
+            context: None,
             watched: false,
         };
         let (value, is_error) = match outcome {

@@ -199,6 +199,7 @@ fn a_number_without_a_name() {
         stack_pointer: 0,
         memory: Memory::new(),
         stack: None,
+        context: None,
         watched: false,
     };
     let returned = Return { value: -38, is_error: true, memory: Memory::new() };
