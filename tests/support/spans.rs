@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -20,6 +21,8 @@ pub struct Span {
     pub error: bool,
     /// `service.instance.id` of its resource.
     pub instance: String,
+    /// All of its resource.
+    pub resource: Arc<BTreeMap<String, Value>>,
 }
 
 /// What a span stands for.
@@ -81,11 +84,11 @@ impl Trace {
 
     fn add(&mut self, data: &Value) {
         for resource in array(data, "resourceSpans") {
-            let attributes = attributes(&resource["resource"]);
+            let attributes = Arc::new(attributes(&resource["resource"]));
             let instance = attributes["service.instance.id"].as_str().expect("service.instance.id").to_owned();
             for scope in array(resource, "scopeSpans") {
                 assert_eq!(scope["scope"]["name"], "renacer");
-                self.spans.extend(array(scope, "spans").iter().map(|span| read_span(span, &instance)));
+                self.spans.extend(array(scope, "spans").iter().map(|span| read_span(span, &instance, &attributes)));
             }
         }
     }
@@ -223,7 +226,7 @@ fn plain(value: &Value) -> Value {
     known.iter().find_map(|key| value.get(key)).unwrap_or_else(|| panic!("a value of no known type: {value}")).clone()
 }
 
-fn read_span(span: &Value, instance: &str) -> Span {
+fn read_span(span: &Value, instance: &str, resource: &Arc<BTreeMap<String, Value>>) -> Span {
     let id = |key: &str, length: usize| {
         let text = span[key].as_str().unwrap_or_default();
         assert!(text.is_empty() || (text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())));
@@ -248,5 +251,6 @@ fn read_span(span: &Value, instance: &str) -> Span {
         links: span["links"].as_array().map_or(0, Vec::len),
         error: span["status"]["code"] == 2,
         instance: instance.to_owned(),
+        resource: resource.clone(),
     }
 }
