@@ -3,12 +3,13 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use support::spans::{Kind, Trace};
-use support::{available, finish, renacer};
+use support::{Leftover, available, finish, renacer, tracer, wait_until};
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/context");
 
@@ -136,6 +137,36 @@ fn each_way_to_reach_a_thread_local_variable_is_followed() {
             let flags = [&["-DMAIN"][..], flags].concat();
             let file = format!("publisher-{name}{}", flags.join(""));
             check_publisher(&trace(&[], &[&compile(compiler, &file, "publisher.c", &flags)]));
+        }
+    }
+}
+
+#[test]
+fn programs_are_read_that_ran_before_they_were_traced() {
+    let program = compile("cc", "publisher-attached", "publisher.c", &["-DMAIN", "-pie", "-fPIE"]);
+    let loader = compile("cc", "loader-attached", "loader.c", &[]);
+    let flags = ["-shared", "-fPIC", "-mtls-dialect=gnu2"];
+    let library = compile("cc", "publisher-attached.so", "publisher.c", &flags);
+    for words in [&[&*program][..], &[&loader, &library]] {
+        let mut target = Command::new(words[0]);
+        target.args(&words[1..]).arg("wait").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut target = target.spawn().expect("the program runs");
+        let _leftover = Leftover(target.id() as i32);
+        let mut line = String::new();
+        BufReader::new(target.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let file = tempfile::Builder::new().suffix(".jsonl").tempfile().expect("a temporary file");
+        let mut command = renacer();
+        command.args(["--force", "-s", "100", "--on-overflow", "block", "-o"]).arg(file.path());
+        let mut renacer = command.args(["-p", &target.id().to_string()]).spawn().expect("renacer runs");
+        wait_until("the program to be traced", || tracer(target.id() as i32) == Some(renacer.id() as i32));
+        target.stdin.take().expect("its input").write_all(b"\n").expect("a line");
+        assert!(target.wait().expect("its end").success());
+        assert!(renacer.wait().expect("its end").success());
+        let trace = Trace::read(file.path());
+        check_publisher(&trace);
+        if words.len() == 1 {
+            let process = trace.of(Kind::Process).next().expect("a process");
+            assert_eq!(process.resource["service.name"], "shop");
         }
     }
 }

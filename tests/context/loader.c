@@ -1,4 +1,4 @@
-/* Loads the library that it is told, late, and lets three threads work in it; one of them is there before. */
+/* Loads the library that it is told, late, waits for a line if it is told anything more, and lets three threads work in it; one of them is there before. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -32,6 +32,12 @@ int main(int count, char **arguments) {
     work = dlsym(library, "work");
     if (!work)
         return 2;
+    if (count > 2) {
+        /* To be traced from here on. */
+        puts("ready");
+        fflush(stdout);
+        getchar();
+    }
     sem_post(&loaded);
     pthread_create(&threads[1], NULL, late, NULL);
     work(0);

@@ -1,5 +1,5 @@
 /* Publishes its spans, and itself, as OpenTelemetry's proposals 4947 and 4719 say, and opens files whose paths say which span that is
-   in. With MAIN it is a program, else a library for loader.c. */
+   in. With MAIN it is a program, which waits for a line if it is told anything, else a library for loader.c. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -167,6 +167,12 @@ int main(int count, char **arguments) {
 #ifndef ELASTIC
     describe();
 #endif
+    if (count > 1) {
+        /* To be traced from here on. */
+        puts("ready");
+        fflush(stdout);
+        getchar();
+    }
     for (int i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, other, (void *)(uintptr_t)(i + 1));
     work(0);

@@ -1,6 +1,7 @@
 //! Each rule of docs/spans.md by a sequence of events made by hand.
 
 mod calls;
+mod context;
 mod losses;
 mod processes;
 mod redaction;

@@ -1,10 +1,13 @@
 //! What is limited, dropped or not understood is counted; and the documentation is complete.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::assemble::fixture::*;
 use crate::assemble::{Options, Totals};
-use crate::{Abi, Attribute, Detail, EventKind, ExitStatus, MergeOptions, Merger, Origin, Status, Value};
+use crate::{
+    Abi, ActiveSpan, Attribute, Detail, Entry, EventKind, ExitStatus, MergeOptions, Merger, Origin, Status, Value,
+};
 
 #[test]
 fn a_long_text_is_cut_and_counted() {
@@ -105,26 +108,14 @@ fn a_run_without_events_makes_nothing() {
     assert_eq!(done.totals, Totals::default());
 }
 
-/// Paths are secrets, but stay as they are.
-#[derive(Debug)]
-struct Paths;
-
-impl crate::Redact for Paths {
-    fn text(&self, text: &mut crate::Text) -> bool {
-        text.starts_with('/')
-    }
-}
-
 #[test]
 fn the_documentation_lists_every_name_and_no_other() {
     let rotate = Some(Duration::from_nanos(10_000));
-    let mut run = Run::launched(Options {
-        resource: everything(),
-        rotate,
-        redact: Some(std::sync::Arc::new(Paths)),
-        ..options()
-    });
+    let redact: Option<Arc<dyn crate::Redact>> = Some(Arc::new(Secretive));
+    let mut run = Run::launched(Options { resource: everything(), rotate, redact, ..options() });
     run.leave(13, 100, 0);
+    let span = ActiveSpan { trace_id: TRACE, span_id: ROOT, sampled: true, attributes: Vec::new() };
+    run.event(13, 100, EventKind::Entered(Entry { context: Some(Arc::new(span)), ..entry(OPENAT) }));
     run.signal(14, 999, 15);
     (0..130).for_each(|at| run.signal(15 + at, 100, 15));
     run.call(200, 100, OPENAT, -2);
@@ -171,6 +162,16 @@ fn the_documentation_lists_every_name_and_no_other() {
         names.dedup();
     }
     assert_eq!(made, documented);
+}
+
+/// A thread's name is a secret to it, and stays.
+#[derive(Debug)]
+struct Secretive;
+
+impl crate::Redact for Secretive {
+    fn text(&self, text: &mut crate::Text) -> bool {
+        text == "worker"
+    }
 }
 
 fn everything() -> crate::ResourceOptions {
