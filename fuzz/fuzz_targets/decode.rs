@@ -141,7 +141,16 @@ fuzz_target!(|bytes: &[u8]| {
                     false => capture::at_entry(abi, number, &arguments, stack, &options, &mut before),
                 };
                 let (instruction_pointer, stack_pointer) = (0x400_000, stack);
-                let entry = Entry { abi, number, arguments, instruction_pointer, stack_pointer, stack: None, watched: false, memory };
+                let entry = Entry {
+                    abi,
+                    number,
+                    arguments,
+                    instruction_pointer,
+                    stack_pointer,
+                    stack: None,
+                    watched: false,
+                    memory,
+                };
                 let (value, is_error) = match outcome {
                     Outcome::Value(value) => (value, false),
                     Outcome::Error(value) => (value, true),

@@ -384,6 +384,30 @@ mod tests {
     }
 
     #[test]
+    fn variables_and_their_entries_are_found() {
+        // Behind the nine bytes that the fuzzer has there.
+        let files = [
+            (&include_bytes!("../../../fuzz/seeds/context/gnu")[9..], Machine::X86_64),
+            (&include_bytes!("../../../fuzz/seeds/context/gnu2")[9..], Machine::X86_64),
+            (&include_bytes!("../../../fuzz/seeds/context/arm")[9..], Machine::Aarch64),
+        ];
+        for (number, (content, machine)) in files.into_iter().enumerate() {
+            let image = Image::read(&content).expect("an ELF file");
+            let variables = image.variables.as_deref().unwrap_or_default();
+            let layouts: Vec<Layout> = variables.iter().map(|variable| variable.layout).collect();
+            assert_eq!(layouts, [Layout::ThreadContext, Layout::Elastic]);
+            assert_ne!(variables[0].value, variables[1].value);
+            for variable in variables {
+                assert_eq!(variable.machine, machine);
+                let is_module = matches!(variable.entry, Some(Entry::Module(_)));
+                let is_descriptor = matches!(variable.entry, Some(Entry::Descriptor(_)));
+                assert_eq!((is_module, is_descriptor), (number == 0, number != 0), "{variable:?}");
+            }
+            assert_eq!(image.bias(0x7000_0000, 0), Some(0x7000_0000), "the code is at the file's beginning");
+        }
+    }
+
+    #[test]
     fn anything_else_is_no_image() {
         for content in [&b""[..], b"\x7fELF", &[0; 64], b"#!/bin/sh\n"] {
             assert!(Image::read(&content).is_none());

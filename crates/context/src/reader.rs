@@ -89,6 +89,8 @@ struct Known {
     address: Option<u64>,
     /// What it pointed to last.
     record: u64,
+    /// How long that was, in bytes.
+    length: usize,
     /// What was there, and what that says.
     last: Option<(Vec<u8>, Arc<ActiveSpan>)>,
 }
@@ -253,24 +255,22 @@ impl Known {
         memory: &mut dyn ReadMemory,
     ) -> Option<Arc<ActiveSpan>> {
         let (mut pointer, mut bytes) = ([0; 8], [0; record::MOST]);
-        let bytes = &mut bytes[..layout.size()];
+        let expected = self.length;
         let mut count = match self.record {
             0 => (memory.read(address, &mut pointer) == pointer.len()).then_some(0)?,
-            record => memory.read_two((address, &mut pointer), (record, bytes))?,
+            record => memory.read_two((address, &mut pointer), (record, &mut bytes[..expected]))?,
         };
         let pointer = u64::from_ne_bytes(pointer);
         if pointer == 0 {
             return None;
         }
-        if pointer != self.record || count == 0 {
+        if pointer != self.record || count < layout.length(&bytes[..count]) {
             self.record = pointer;
-            count = memory.read(pointer, bytes);
+            count = memory.read(pointer, &mut bytes[..layout.most()]);
         }
-        let record = layout.parse(&bytes[..count])?;
-        let used = &bytes[..match layout {
-            record::Layout::ThreadContext => layout.size().min(28 + record.attributes.len()),
-            record::Layout::Elastic => layout.size(),
-        }];
+        self.length = layout.length(&bytes[..count]);
+        let used = &bytes[..count.min(self.length)];
+        let record = layout.parse(used)?;
         if let Some((last, span)) = &self.last
             && **last == *used
         {

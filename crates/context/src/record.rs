@@ -37,11 +37,21 @@ impl Layout {
         }
     }
 
-    /// How many bytes of a record are to be read.
-    pub fn size(self) -> usize {
+    /// How many bytes a record has at most.
+    pub fn most(self) -> usize {
         match self {
             Layout::ThreadContext => MOST,
             Layout::Elastic => 37,
+        }
+    }
+
+    /// How many bytes the record has of which `bytes` are the first ones.
+    pub fn length(self, bytes: &[u8]) -> usize {
+        match (self, bytes.first_chunk::<HEADER>()) {
+            (Layout::ThreadContext, Some(header)) => {
+                MOST.min(HEADER + usize::from(u16::from_ne_bytes([header[26], header[27]])))
+            }
+            _ => self.most(),
         }
     }
 }

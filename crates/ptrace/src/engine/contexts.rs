@@ -18,11 +18,9 @@ pub(super) fn returned(
 ) {
     let [first, second, third, fourth, fifth, sixth] = entry.arguments;
     match (entry.abi, entry.number) {
-        (Abi::X86_64, 157) | (Abi::Aarch64, 167) => {
-            // A kernel without names for anonymous memory refuses, and what was to be said has been said all the same.
-            if first == PR_SET_VMA && second == PR_SET_VMA_ANON_NAME {
-                source.named(pid, third, fifth, memory);
-            }
+        // A kernel without names for anonymous memory refuses, and what was to be said has been said all the same.
+        (Abi::X86_64, 157) | (Abi::Aarch64, 167) if first == PR_SET_VMA && second == PR_SET_VMA_ANON_NAME => {
+            source.named(pid, third, fifth, memory);
         }
         (Abi::X86_64, 9) | (Abi::Aarch64, 222) if !is_error => {
             stacks::changed(entry, value, |start, length| source.remapped(pid, start, length));
