@@ -39,6 +39,7 @@ fn decoded(decoder: &mut Decoder, abi: Abi, number: u64, arguments: [u64; 6], va
         stack_pointer: 0x2000,
         memory: Memory::new(),
         stack: None,
+        context: None,
         watched: false,
     };
     let is_error = (-4095..0).contains(&value);
