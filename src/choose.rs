@@ -46,6 +46,8 @@ fn why_not_in_kernel(options: &TraceOptions) -> Option<String> {
         "--no-seccomp was given"
     } else if options.command.is_empty() {
         "a running program cannot be given a filter"
+    } else if options.overhead.is_some() {
+        "--overhead lets calls by in slices of time"
     } else if options.no_follow {
         "children that are not followed would keep the filter"
     } else if options.detach_on.is_some() {

@@ -221,6 +221,10 @@ pub struct TraceOptions {
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Volume")]
     pub rotate: Option<Duration>,
 
+    /// Let tracing take this share of each thread's time only, such as 5%: threads are traced in slices of time, with marked gaps between.
+    #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "Volume")]
+    pub overhead: Option<f64>,
+
     /// What happens when calls come faster than they can be delivered [default: block, but drop with -p].
     #[arg(long, value_name = "WHAT", value_enum, help_heading = "Volume")]
     pub on_overflow: Option<OnOverflow>,
@@ -373,6 +377,17 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
 }
 
+/// A share from 0.1% to 100%: `5%` or `0.05`.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = match text.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    let number: f64 = number.trim_end().parse().map_err(|_| "write a share as 5% or 0.05".to_string())?;
+    let share = number / whole;
+    if (0.001..=1.0).contains(&share) { Ok(share) } else { Err("it must be from 0.1% to 100%".into()) }
+}
+
 /// A size: `100MB`, `64KiB`, or a plain number of bytes.
 fn size(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -457,6 +472,14 @@ mod tests {
         assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
         assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
         assert!(duration("10x").is_err() && duration("").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn shares() {
+        assert_eq!((share("5%"), share("0.05"), share("100 %")), (Ok(0.05), Ok(0.05), Ok(1.0)));
+        for text in ["0", "0.01%", "101%", "5", "-5%", "NaN", "%", ""] {
+            assert!(share(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -133,6 +133,10 @@ impl Sink for Portion {
         self.line(|lines, text| lines.stopped(at, tid, "", signal, text));
     }
 
+    fn gap(&mut self, start: u64, end: u64, _pid: Pid, tid: Tid) {
+        self.line(|lines, text| lines.untraced(end, tid, "", end - start, text));
+    }
+
     fn exited(&mut self, at: u64, _pid: Pid, tid: Tid, status: ExitStatus) {
         self.line(|lines, text| lines.exited(at, tid, "", status, text));
     }

@@ -74,6 +74,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
             cli::Pin::Never => Pin::Never,
         },
         detach_on_exec: options.detach_on.is_some(),
+        share: options.overhead,
         follow_only: options.follow_only.clone(),
     };
     if options.verbose {
@@ -353,6 +354,8 @@ impl Run {
                 ),
                 loss(file.map_or(0, Writer::parts_left_out) + rest.parts_left_out, "attribute left out"),
             ],
+            gaps: totals.gaps,
+            gaps_duration: Duration::from_nanos(totals.gaps_duration),
             merged_calls: delivery.merged.calls,
             merged_spans: delivery.merged.spans,
             not_sampled: totals.spans_not_sampled,

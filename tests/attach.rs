@@ -168,6 +168,29 @@ fn sleeping_target_sleeps_its_time() {
     assert!(start.elapsed() >= Duration::from_secs(3), "it slept {:?}", start.elapsed());
 }
 
+/// Waits that an interrupt ends with EINTR go on when the tracer comes and when it leaves.
+#[test]
+fn waiting_target_goes_on_waiting() {
+    if !available(&["cc"]) || cfg!(not(target_arch = "x86_64")) {
+        return;
+    }
+    let (_folder, _, spans) = place();
+    let mut command = Command::new(program("waits"));
+    // Those for a time are told the truth: EINTR, since they would begin anew.
+    command.args(["1000", "untimed"]).stdout(Stdio::piped());
+    let mut target = Target(command.spawn().expect("waits runs"));
+    wait_until("it to wait", || target.tasks().len() >= 7);
+    for _ in 0..5 {
+        let tracer = attach(&target, &spans);
+        std::thread::sleep(Duration::from_millis(400));
+        detach(tracer, &target);
+    }
+    signal(target.pid(), Signal::KILL);
+    let mut output = String::new();
+    std::io::Read::read_to_string(&mut target.0.stdout.take().expect("its output"), &mut output).expect("its output");
+    assert_eq!(output, "");
+}
+
 #[test]
 fn reading_target_goes_on_reading() {
     let (_folder, _, spans) = place();

@@ -125,7 +125,7 @@ fn calls_that_wait_are_about_what_they_wait_for() {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let waits = program("waits");
+    let waits = program("waits_for_files");
     let words = [waits.to_str().expect("a path")];
     for path in ["/dev/null", "/dev/zero"] {
         let expected = strace(&["-P", path], &words, folder.path());
@@ -340,5 +340,24 @@ fn wrong_filters_are_explained() {
         let finished = finish(renacer().args(["trace"]).args(options).args(["--", "true"]));
         assert_eq!(finished.status.code(), Some(125), "{options:?}: {finished:?}");
         assert!(finished.stderr.contains(expected), "{options:?}: {}", finished.stderr);
+    }
+}
+
+/// A child is where its parent was when it made it, not where that one began.
+#[test]
+fn children_begin_where_their_parent_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("in")).expect("a folder");
+    std::fs::write(folder.path().join("in/data"), "x").expect("a file");
+    for options in [&[][..], &["-e", "trace=openat"], &["-e", "trace=openat", "--no-seccomp"]] {
+        let (found, _) =
+            trace(options, &["sh", "-c", "cd in; (: < data; cat data >/dev/null); (exec cat data)"], folder.path());
+        let paths: Vec<_> = found
+            .of(Kind::Call)
+            .filter(|span| span.name == "openat")
+            .filter_map(|span| span.text("file.path"))
+            .collect();
+        let right = folder.path().join("in/data").to_str().expect("a path").to_owned();
+        assert_eq!(paths.iter().filter(|path| path.ends_with("/data")).collect::<Vec<_>>(), [&right; 3], "{options:?}");
     }
 }

@@ -122,7 +122,7 @@ fn id(input: &mut Input<'_>) -> i32 {
 }
 
 fn kind(input: &mut Input<'_>) -> EventKind {
-    match input.below(24) {
+    match input.below(26) {
         0..4 => {
             let (pid, parent) = (id(input), id(input));
             let origin = match input.below(4) {
@@ -173,6 +173,8 @@ fn kind(input: &mut Input<'_>) -> EventKind {
                 info: Vec::new(),
             })
         }
+        23 => EventKind::Rests,
+        24 => EventKind::Rested,
         20 => match input.below(3) {
             0 => EventKind::GroupStopped { signal: 19 },
             1 => EventKind::Renamed(name(input)),
@@ -222,7 +224,7 @@ fn check(spans: &[Span], caller: Option<SpanId>) {
         if span.kind == SpanKind::Process {
             assert_eq!(parent.kind, SpanKind::Process);
         } else {
-            assert!(parent.kind == SpanKind::Process || span.kind == SpanKind::Call && parent.kind == SpanKind::Thread);
+            assert!(parent.kind == SpanKind::Process || span.kind != SpanKind::Thread && parent.kind == SpanKind::Thread);
             assert!(parent.start <= span.start && span.end <= parent.end, "{span:?} is inside {parent:?}");
             assert_eq!(pid(span), pid(parent));
         }

@@ -147,7 +147,7 @@ fuzz_target!(|bytes: &[u8]| {
                     arguments,
                     instruction_pointer,
                     stack_pointer,
-                    stack: None,
+                    stack: None, context: None,
                     watched: false,
                     memory,
                 };
@@ -155,7 +155,7 @@ fuzz_target!(|bytes: &[u8]| {
                     Outcome::Value(value) => (value, false),
                     Outcome::Error(value) => (value, true),
                     Outcome::Never => {
-                        check(&decoder.call(RawCall { pid, tid, entry: &entry, returned: None }));
+                        check(&decoder.call(RawCall { pid, tid, entry: &entry, returned: None, unsure: false }));
                         continue;
                     }
                 };
@@ -165,7 +165,7 @@ fuzz_target!(|bytes: &[u8]| {
                     false => capture::at_return(&entry, value, is_error, &options, &mut after),
                 };
                 let returned = Return { value, is_error, memory };
-                check(&decoder.call(RawCall { pid, tid, entry: &entry, returned: Some(&returned) }));
+                check(&decoder.call(RawCall { pid, tid, entry: &entry, returned: Some(&returned), unsure: false }));
             }
             Step::Fork { parent, child, shares } => decoder.process_started(&started(
                 child,

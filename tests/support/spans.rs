@@ -31,6 +31,7 @@ pub enum Kind {
     Process,
     Thread,
     Call,
+    Gap,
 }
 
 impl Span {
@@ -39,6 +40,8 @@ impl Span {
             Kind::Call
         } else if self.attributes.contains_key("process.pid") {
             Kind::Process
+        } else if self.name == "untraced" {
+            Kind::Gap
         } else {
             assert!(self.name.starts_with("thread "), "a span of no known kind: {self:?}");
             Kind::Thread
@@ -137,7 +140,9 @@ impl Trace {
                 continue;
             };
             let fits = match span.kind() {
-                Kind::Call => parent.kind() != Kind::Call && parent.instance == span.instance,
+                Kind::Call | Kind::Gap => {
+                    matches!(parent.kind(), Kind::Process | Kind::Thread) && parent.instance == span.instance
+                }
                 Kind::Thread => parent.kind() == Kind::Process && parent.instance == span.instance,
                 Kind::Process => parent.kind() == Kind::Process,
             };
@@ -177,10 +182,10 @@ impl Trace {
         losses
     }
 
-    /// A thread makes one call at a time.
+    /// A thread makes one call at a time, and none while it is not traced.
     fn add_overlaps(&self, faults: &mut Vec<String>) {
         let mut threads: HashMap<i64, Vec<&Span>> = HashMap::new();
-        for call in self.of(Kind::Call) {
+        for call in self.of(Kind::Call).chain(self.of(Kind::Gap)) {
             match call.int("linux.tid") {
                 Some(tid) => threads.entry(tid).or_default().push(call),
                 None => faults.push(format!("no linux.tid: {call:?}")),

@@ -7,6 +7,7 @@ mod call_span;
 mod context;
 #[cfg(test)]
 mod fixture;
+mod gaps;
 mod open;
 mod options;
 #[cfg(test)]
@@ -113,12 +114,11 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         match event.kind {
             EventKind::Entered(entry) => self.entered(tid, at, entry),
             EventKind::Returned(returned) => self.returned(tid, at, &returned),
+            EventKind::Rests => self.rests(tid, at),
+            EventKind::Rested => self.rested(tid, at),
             EventKind::Missed(missed) => {
                 self.totals.calls_dropped += missed.calls;
-                match self.threads.get(&tid) {
-                    Some(thread) => self.decoder.missed(thread.pid, &missed),
-                    None => self.totals.unknown_events += 1,
-                }
+                self.missed(tid, &missed);
             }
             EventKind::SignalDelivered(signal) => self.signal(tid, at, &signal),
             EventKind::ThreadStarted { pid, creator, name } => self.thread_started(pid, tid, at, creator, name),
@@ -284,7 +284,18 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let id = self.ids.next();
         // What the program does not sample has no span that others could belong to.
         let context = entry.context.take().filter(|span| span.sampled);
-        thread.call = Some(OpenCall { id, parent, context, link, is_linked: false, tid, start: at, entry, caller });
+        thread.call = Some(OpenCall {
+            id,
+            parent,
+            context,
+            link,
+            is_linked: false,
+            tid,
+            start: at,
+            entry,
+            caller,
+            unsure: false,
+        });
     }
 
     fn returned(&mut self, tid: Tid, at: u64, returned: &Return) {
@@ -308,7 +319,8 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             }
             return;
         }
-        let decoded = self.decoder.call(RawCall { pid, tid: open.tid, entry: &open.entry, returned });
+        let decoded =
+            self.decoder.call(RawCall { pid, tid: open.tid, entry: &open.entry, returned, unsure: open.unsure });
         let unfinished = returned.is_none() && !(exits && matches!(&*decoded.name, "exit" | "exit_group"));
         let result = returned.map(|returned| returned.value);
         let itself = open.itself();
@@ -408,6 +420,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             self.totals.unknown_events += 1;
             return;
         }
+        self.end_gap(former_tid, at);
         self.decoder.image_replaced(pid);
         self.end_threads(pid, Some(former_tid), at);
         if former_tid != pid {
@@ -491,6 +504,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
 
     fn end_thread(&mut self, tid: Tid, at: u64, exits: bool) {
         self.end_call(tid, at, None, exits);
+        self.end_gap(tid, at);
         let Some(thread) = self.threads.remove(&tid) else { return };
         let Some(process) = self.processes.get_mut(&thread.pid) else { return };
         process.tids.retain(|&other| other != tid);

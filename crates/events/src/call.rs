@@ -41,6 +41,8 @@ pub struct RawCall<'a> {
     pub entry: &'a Entry,
     /// Its return, if seen.
     pub returned: Option<&'a Return>,
+    /// What its process has open was looked at ([`Decode::missed`]) while the call was made: before or after what the call did.
+    pub unsure: bool,
 }
 
 impl RawCall<'_> {
@@ -128,6 +130,8 @@ pub trait Decode {
     fn call(&mut self, call: RawCall<'_>) -> Decoded;
     /// Calls of a process were missed: this is how things stand now.
     fn missed(&mut self, pid: Pid, missed: &Missed);
+    /// What a process does to its descriptors is not seen from here on, until [`Decode::missed`].
+    fn blinded(&mut self, _pid: Pid) {}
     /// A process runs a new program: descriptors marked so are closed.
     fn image_replaced(&mut self, pid: Pid);
     /// A process is gone.

@@ -71,7 +71,12 @@ pub enum EventKind {
         /// The program that runs now.
         image: Box<Image>,
     },
-    /// Calls of the thread's process were not told of, because there was no room for them.
+    /// The thread runs untraced from here on, so that tracing costs it no more than it may: its calls are not told of, but its signals and
+    /// its end are. What its process has open is unknown until [`EventKind::Missed`].
+    Rests,
+    /// The thread is traced again.
+    Rested,
+    /// Calls of the thread's process were not told of, because there was no room for them or because threads of it rested.
     Missed(Box<Missed>),
     /// A signal is delivered to the thread.
     SignalDelivered(Signal),
@@ -95,7 +100,7 @@ pub enum EventKind {
 /// What went by untold, and how things stand since. Empty where the process has ended.
 #[derive(Debug, Default)]
 pub struct Missed {
-    /// How many calls.
+    /// How many calls, where that is known: of threads that rested it is not.
     pub calls: u64,
     /// All descriptors that are open now.
     pub descriptors: Vec<OpenDescriptor>,

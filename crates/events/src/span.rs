@@ -89,6 +89,8 @@ pub enum SpanKind {
     Thread,
     /// A system call.
     Call,
+    /// A time in which a thread was not traced.
+    Gap,
 }
 
 /// The outcome of a span.

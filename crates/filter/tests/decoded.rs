@@ -44,7 +44,7 @@ fn decoded(decoder: &mut Decoder, abi: Abi, number: u64, arguments: [u64; 6], va
     };
     let is_error = (-4095..0).contains(&value);
     let returned = Return { value, is_error, memory: Memory::new() };
-    let decoded = decoder.call(RawCall { pid: 100, tid: 100, entry: &entry, returned: Some(&returned) });
+    let decoded = decoder.call(RawCall { pid: 100, tid: 100, entry: &entry, returned: Some(&returned), unsure: false });
     Call {
         pid: 100,
         tid: 100,

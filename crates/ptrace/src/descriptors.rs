@@ -36,13 +36,32 @@ pub(crate) struct Descriptor {
     pub(crate) close_on_exec: bool,
 }
 
-type Files = FastMap<i32, Descriptor>;
+/// A descriptor table.
+#[derive(Clone, Debug, Default)]
+struct Files {
+    open: FastMap<i32, Descriptor>,
+    /// How many of the processes that share it do things to it that are not seen.
+    blind: usize,
+    /// Such things were done since it was last looked at: nothing in it is certain.
+    unknown: bool,
+}
+
+impl Files {
+    /// What a descriptor refers to, if that is known.
+    fn get(&self, number: i32) -> Option<&Descriptor> {
+        self.open.get(&number).filter(|_| !self.unknown)
+    }
+}
 
 /// The descriptors and the working directory of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Process {
     files: Arc<Mutex<Files>>,
     directory: Option<Vec<u8>>,
+    /// What it does to its descriptors and its working directory is not seen.
+    blind: bool,
+    /// The call that is looked at was made while its table was: nothing is certain of what that did, and of what it was about.
+    unsure: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -60,11 +79,15 @@ impl Process {
 
     /// A forked process: with its parent's descriptors or a copy of them.
     pub(crate) fn forked(parent: &Process, shares_descriptors: bool, started: &ProcessStarted) -> Self {
-        let files = match shares_descriptors {
-            true => parent.files.clone(),
-            false => Arc::new(Mutex::new(lock(&parent.files).clone())),
-        };
-        let mut process = Process { files, directory: parent.directory.clone() };
+        if !shares_descriptors && lock(&parent.files).unknown {
+            // It was looked at for that reason.
+            return Process::new(started);
+        }
+        let mut process =
+            Process { files: parent.files.clone(), directory: parent.directory.clone(), ..Process::default() };
+        if !shares_descriptors {
+            process.unshare();
+        }
         process.adopt(started);
         process
     }
@@ -76,11 +99,49 @@ impl Process {
         self.adopt_all(&started.descriptors);
     }
 
+    /// Whether the call that is looked at next may have been made before or after its table was read.
+    pub(crate) fn doubt(&mut self, unsure: bool) {
+        self.unsure = unsure;
+    }
+
+    /// What it does is not seen from here on: nothing that is known of its descriptors is certain.
+    pub(crate) fn blind(&mut self) {
+        if std::mem::replace(&mut self.blind, true) {
+            return;
+        }
+        let mut files = lock(&self.files);
+        files.blind += 1;
+        files.unknown = true;
+        files.open.clear();
+    }
+
     /// Takes over how things stand after calls that were not seen.
     pub(crate) fn renew(&mut self, missed: &Missed) {
-        lock(&self.files).clear();
+        let seen = {
+            let mut files = lock(&self.files);
+            files.blind -= usize::from(std::mem::take(&mut self.blind));
+            // Another process that shares the table may do things to it yet.
+            files.unknown = files.blind > 0;
+            files.open.clear();
+            !files.unknown
+        };
         self.directory = missed.working_directory.as_ref().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
-        self.adopt_all(&missed.descriptors);
+        if seen {
+            self.adopt_all(&missed.descriptors);
+        }
+    }
+
+    /// It is gone, or leaves its table to others: these cannot rely on what it did unseen.
+    pub(crate) fn leave(&mut self) {
+        if std::mem::take(&mut self.blind) {
+            lock(&self.files).blind -= 1;
+        }
+    }
+
+    /// A copy of its table that no other process has.
+    fn copy(&mut self) -> Files {
+        let files = lock(&self.files).clone();
+        Files { blind: usize::from(self.blind), ..files }
     }
 
     fn adopt_all(&mut self, descriptors: &[OpenDescriptor]) {
@@ -95,25 +156,34 @@ impl Process {
 
     /// Runs a new program: descriptors marked so are closed, and the table is no longer shared.
     pub(crate) fn exec(&mut self) {
-        let mut files = lock(&self.files).clone();
-        files.retain(|_, descriptor| !descriptor.close_on_exec);
+        let mut files = self.copy();
+        files.open.retain(|_, descriptor| !descriptor.close_on_exec);
+        if self.blind {
+            lock(&self.files).blind -= 1;
+        }
         self.files = Arc::new(Mutex::new(files));
     }
 
     /// No longer shares its table.
     pub(crate) fn unshare(&mut self) {
-        let files = lock(&self.files).clone();
+        let files = self.copy();
+        if self.blind {
+            lock(&self.files).blind -= 1;
+        }
         self.files = Arc::new(Mutex::new(files));
     }
 
     /// A descriptor now refers to `target`.
     pub(crate) fn open(&mut self, number: i32, target: Arc<Target>, close_on_exec: bool) {
-        lock(&self.files).insert(number, Descriptor { target, close_on_exec });
+        if self.unsure {
+            return self.close(number);
+        }
+        lock(&self.files).open.insert(number, Descriptor { target, close_on_exec });
     }
 
     /// A descriptor is closed.
     pub(crate) fn close(&mut self, number: i32) {
-        lock(&self.files).remove(&number);
+        lock(&self.files).open.remove(&number);
     }
 
     /// The descriptors from `first` to `last` are closed, or marked to be closed by exec.
@@ -121,37 +191,46 @@ impl Process {
         let range = first..=last;
         let mut files = lock(&self.files);
         if only_mark {
-            for (number, descriptor) in files.iter_mut() {
+            for (number, descriptor) in files.open.iter_mut() {
                 descriptor.close_on_exec |= range.contains(&(*number as u32));
             }
         } else {
-            files.retain(|number, _| !range.contains(&(*number as u32)));
+            files.open.retain(|number, _| !range.contains(&(*number as u32)));
         }
     }
 
     /// A descriptor is marked to be closed by exec, or no longer.
     pub(crate) fn mark(&mut self, number: i32, close_on_exec: bool) {
-        if let Some(descriptor) = lock(&self.files).get_mut(&number) {
+        if self.unsure {
+            return self.close(number);
+        }
+        if let Some(descriptor) = lock(&self.files).open.get_mut(&number) {
             descriptor.close_on_exec = close_on_exec;
         }
     }
 
     /// `copy` now refers to what `number` refers to; if that is unknown, so is what the copy refers to.
     pub(crate) fn duplicate(&mut self, number: i32, copy: i32, close_on_exec: bool) {
+        if self.unsure {
+            return self.close(copy);
+        }
         let mut files = lock(&self.files);
-        match files.get(&number).map(|descriptor| descriptor.target.clone()) {
+        match files.open.get(&number).map(|descriptor| descriptor.target.clone()) {
             Some(target) => {
-                files.insert(copy, Descriptor { target, close_on_exec });
+                files.open.insert(copy, Descriptor { target, close_on_exec });
             }
             None => {
-                files.remove(&copy);
+                files.open.remove(&copy);
             }
         }
     }
 
     /// What a descriptor refers to, if that is known.
     pub(crate) fn target(&self, number: i32) -> Option<Arc<Target>> {
-        lock(&self.files).get(&number).map(|descriptor| descriptor.target.clone())
+        if self.unsure {
+            return None;
+        }
+        lock(&self.files).get(number).map(|descriptor| descriptor.target.clone())
     }
 
     /// Changes what is known of a socket's ends.
@@ -177,7 +256,7 @@ impl Process {
 
     /// The absolute path behind a descriptor, escaped.
     pub(crate) fn path(&self, number: i32) -> Option<Text> {
-        match lock(&self.files).get(&number)?.target.as_ref() {
+        match self.target(number)?.as_ref() {
             Target::File(name, text) if name.starts_with(b"/") => Some(text.clone()),
             _ => None,
         }
@@ -198,12 +277,12 @@ impl Process {
 
     /// The working directory, if it is known.
     pub(crate) fn directory(&self) -> Option<&[u8]> {
-        self.directory.as_deref()
+        self.directory.as_deref().filter(|_| !self.blind && !self.unsure)
     }
 
     /// The working directory changed; none if it is no longer known.
     pub(crate) fn change_directory(&mut self, directory: Option<Vec<u8>>) {
-        self.directory = directory;
+        self.directory = directory.filter(|_| !self.unsure);
     }
 
     /// `path` made absolute: joined to the directory behind `directory` (the working directory if none). `..` is left as it stands.
@@ -213,7 +292,7 @@ impl Process {
         }
         let target = directory.and_then(|number| self.target(number));
         let base: &[u8] = match (directory, target.as_deref()) {
-            (None, _) => self.directory.as_deref()?,
+            (None, _) => self.directory()?,
             (Some(_), Some(Target::File(name, _))) if name.starts_with(b"/") => name,
             _ => return None,
         };

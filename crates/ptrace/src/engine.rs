@@ -5,12 +5,14 @@
 //! tracee does not wait for that either.
 
 mod births;
+mod budget;
 mod calls;
 mod chosen;
 mod contexts;
 mod ending;
 mod overflow;
 mod placing;
+mod slices;
 mod stacks;
 mod untraced;
 
@@ -27,6 +29,7 @@ use renacer_events::{
 use self::births::Newborn;
 pub use self::ending::AtTimeout;
 pub use self::placing::Pin;
+use self::slices::{Slice, Slices};
 pub(crate) use self::stacks::maps_code;
 use crate::attach::{self, AttachError};
 use crate::capture;
@@ -57,6 +60,8 @@ pub struct Options {
     pub pin: Pin,
     /// Processes are let go when they run another program (`-b execve`).
     pub detach_on_exec: bool,
+    /// The share of each thread's time that tracing may take, above 0 and at most 1; none: all that it takes.
+    pub share: Option<f64>,
     /// Only the calls of processes with one of these names are told of; of none: of all.
     pub follow_only: Vec<String>,
 }
@@ -119,6 +124,8 @@ pub struct Tracer {
     passing: bool,
     told_of_passing: Option<Box<dyn Fn()>>,
     placement: Option<Placement>,
+    /// Where tracing may take a share of the time only.
+    slices: Option<Slices>,
     outcome: Outcome,
 }
 
@@ -131,11 +138,15 @@ struct Thread {
     inside: bool,
     /// Of the call that it is in, the return has to be told of too.
     returns: bool,
+    /// It is stopped by job control.
+    stopped: bool,
+    /// How much of its time tracing takes.
+    slice: Option<Slice>,
 }
 
 impl Thread {
     fn new(pid: Pid, name: String) -> Thread {
-        Thread { pid, name, call: None, inside: false, returns: false }
+        Thread { pid, name, call: None, inside: false, returns: false, stopped: false, slice: None }
     }
 }
 
@@ -152,6 +163,10 @@ struct Process {
     passes: bool,
     /// It looks at its status, where it would see where it may run.
     sees_placement: bool,
+    /// How many of its threads are not traced now, so that what it has open and where its code is are unknown.
+    resting: usize,
+    /// Until when those do without it.
+    rests_until: u64,
 }
 
 impl Process {
@@ -164,6 +179,8 @@ impl Process {
             filters_itself: false,
             passes: false,
             sees_placement: false,
+            resting: 0,
+            rests_until: 0,
         }
     }
 
@@ -281,6 +298,7 @@ impl Tracer {
     fn new(options: Options, more: i32) -> Tracer {
         let follow = if options.follow { ptrace::FOLLOW } else { 0 };
         Tracer {
+            slices: options.share.map(Slices::new),
             options,
             ptrace_options: ptrace::ALWAYS | follow | more,
             threads: FastMap::default(),
@@ -341,6 +359,7 @@ impl Tracer {
             gate.release();
         }
         self.start_clock(interrupts);
+        self.start_slices();
         loop {
             if self.passing && !self.threads.is_empty() {
                 return self.pass(interrupts, emit);
@@ -352,10 +371,12 @@ impl Tracer {
             if self.detaching.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
+            self.end_rests();
             match self.next_report() {
                 Ok(Report::Stopped(stopped, stop)) => {
                     // A tracee that is gone has nothing more to say here; its end is reported by wait.
                     let _: Result<(), Gone> = self.stopped(stopped, stop, emit);
+                    self.tell_rests(emit);
                 }
                 Ok(Report::Ended(tid, change)) => self.ended(tid, change, emit),
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
@@ -375,7 +396,10 @@ impl Tracer {
         if let Some(report) = self.reports.pop_front() {
             return Ok(report);
         }
-        let first = tracee::wait()?;
+        let first = match &mut self.slices {
+            Some(slices) => slices.wait()?,
+            None => tracee::wait()?,
+        };
         while self.reports.len() + 1 < self.threads.len()
             && let Some(report) = tracee::poll()
         {
@@ -404,6 +428,11 @@ impl Tracer {
             self.hold(stopped);
             return Ok(());
         }
+        let was_stopped = match self.threads.get_mut(&tid) {
+            Some(thread) => std::mem::replace(&mut thread.stopped, matches!(stop, Stop::Group(_))),
+            None => false,
+        };
+        let was_ending = self.wake(tid, stop, emit);
         match stop {
             Stop::Syscall => self.syscall(stopped, emit),
             Stop::Filtered => self.filtered(stopped, emit),
@@ -421,7 +450,14 @@ impl Tracer {
                 emit(Event { at: monotonic(), tid, kind: EventKind::GroupStopped { signal: number } });
                 if self.detaching.is_some() { self.go_on(stopped, 0, emit) } else { stopped.listen() }
             }
-            Stop::Event => self.go_on(stopped, 0, emit),
+            Stop::Event => {
+                // A stop by job control ends some calls too, and the program shall see that.
+                if !was_stopped {
+                    // The end of a rest interrupts no call that waits for a time, unless it had just begun.
+                    stopped.forget_interrupt(was_ending)?;
+                }
+                self.go_on(stopped, 0, emit)
+            }
             Stop::Exec => {
                 let former = stopped.event_message().map_or(tid, |message| message as Tid);
                 let launched = self.is_launching(tid);
@@ -434,6 +470,7 @@ impl Tracer {
             }
             Stop::Created => {
                 if let Ok(child) = stopped.event_message() {
+                    self.find_creating_call(&stopped);
                     self.created(tid, child as Tid, emit);
                 }
                 self.go_on(stopped, 0, emit)
@@ -451,6 +488,8 @@ impl Tracer {
                 emit(event);
             }
         }
+        let unknown = self.processes.get(&tid).is_some_and(|process| process.resting > 0);
+        self.end_rest(former, emit);
         // The kernel has given the process's id to the thread that called exec, and ended all others.
         let caller = self.threads.remove(&former);
         self.threads.retain(|_, thread| thread.pid != tid);
@@ -462,7 +501,7 @@ impl Tracer {
         }
         let mut thread = Thread::new(tid, image.name.clone());
         if let Some(caller) = caller {
-            (thread.call, thread.inside, thread.returns) = (caller.call, caller.inside, caller.returns);
+            thread = Thread { pid: tid, name: thread.name, ..caller };
         }
         if let Some(placement) = self.placement.as_mut().filter(|_| former != tid) {
             placement.renamed(former, tid);
@@ -482,6 +521,9 @@ impl Tracer {
         }
         let kind = EventKind::ImageReplaced { former_tid: former, image: Box::new(image) };
         emit(Event { at: monotonic(), tid, kind });
+        if unknown {
+            self.look_again(tid, emit);
+        }
     }
 
     fn forget_process(&mut self, pid: Pid) {
@@ -530,6 +572,9 @@ impl Tracer {
                     if thread.pid == tid {
                         emit(Event { at, tid, kind: EventKind::ProcessExited(status) });
                     }
+                }
+                if thread.slice.is_some_and(|slice| slice.rests()) {
+                    self.rests_no_more(thread.pid, emit);
                 }
             }
             None if self.processes.contains_key(&tid) => {

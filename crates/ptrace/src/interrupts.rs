@@ -12,7 +12,7 @@ use crate::sys::signal::{self, Mask};
 
 const TAKEN: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 /// Ignored by default, so nothing else in our process can mean something by it.
-const WAKE: i32 = libc::SIGURG;
+pub(crate) const WAKE: i32 = libc::SIGURG;
 /// After this many, Renacer ends at once.
 const PATIENCE: usize = 3;
 

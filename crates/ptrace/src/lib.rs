@@ -5,6 +5,7 @@
 
 pub mod arch;
 mod attach;
+mod blocked;
 pub mod capture;
 mod choice;
 pub mod decode;

@@ -9,8 +9,11 @@ use std::marker::PhantomData;
 
 use renacer_events::{Abi, Registers, Tid};
 
+use crate::blocked;
+
 pub use crate::sys::process::Change;
 pub use crate::sys::ptrace::SyscallInfo;
+pub use crate::sys::registers::CallInFlight;
 use crate::sys::{process, ptrace, registers};
 
 /// The tracee is not there any more (ESRCH): killed, or taken down by another thread's exec or exit.
@@ -103,6 +106,37 @@ impl Stopped {
     /// Gives the call that it is at another first argument.
     pub fn set_first_argument(&self, abi: Abi, value: u64) -> Result<(), Gone> {
         gone(registers::set_first_argument(self.tid, abi, value))
+    }
+
+    /// The call that it is in, at a stop that is not the call's own.
+    pub fn call_in_flight(&self) -> Result<Option<CallInFlight>, Gone> {
+        gone(registers::call_in_flight(self.tid))
+    }
+
+    /// Undoes what an interrupt has done, at the stop that it made ([`Stop::Event`]): a call that returns EINTR only because of it is
+    /// made to begin again, or to return EINTR where a signal's handler runs first. One that waits for a time only if it has just begun
+    /// (`just_begun`), since the time begins again too.
+    #[cfg(target_arch = "x86_64")]
+    pub fn forget_interrupt(&self, just_begun: bool) -> Result<(), Gone> {
+        /// linux/errno.h, negative.
+        const RESTART_NO_HANDLER: i64 = -514;
+
+        let Some(call) = self.call_in_flight()? else { return Ok(()) };
+        let x86_64 = crate::arch::abi(call.arch, call.number) == Some((Abi::X86_64, call.number));
+        if x86_64
+            && call.result == -i64::from(libc::EINTR)
+            && blocked::begins_again(call.number)
+            && (just_begun || blocked::goes_on(self.tid, call.number, &call.arguments))
+        {
+            gone(registers::set_result(self.tid, RESTART_NO_HANDLER))?;
+        }
+        Ok(())
+    }
+
+    /// What an interrupt has done cannot be undone here: the kernel has settled by now how the call ends.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn forget_interrupt(&self, _just_begun: bool) -> Result<(), Gone> {
+        Ok(())
     }
 
     /// Lets it run to its next system call stop, delivering `signal` (0: none).

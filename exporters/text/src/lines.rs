@@ -153,6 +153,12 @@ impl Lines {
         let _ = writeln!(out, "--- stopped by {} ---", signal_name(signal));
     }
 
+    /// A time in which a thread was not traced, told at its end.
+    pub fn untraced(&mut self, at: u64, tid: Tid, name: &str, nanos: u64, out: &mut String) {
+        self.leader(tid, name, at, out);
+        let _ = writeln!(out, "--- untraced for {}.{:06} s ---", nanos / 1_000_000_000, nanos % 1_000_000_000 / 1000);
+    }
+
     /// The end of a thread.
     pub fn exited(&mut self, at: u64, tid: Tid, name: &str, status: ExitStatus, out: &mut String) {
         self.leader(tid, name, at, out);

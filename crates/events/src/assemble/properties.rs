@@ -31,7 +31,7 @@ fn feed(run: &mut Run, numbers: &mut Numbers, events: usize) -> u64 {
             1 => ExitStatus::Killed { signal: 9, core_dumped: false },
             _ => ExitStatus::Unknown,
         };
-        match numbers.below(32) {
+        match numbers.below(36) {
             0 => run.start(now, tid, Origin::Launched, "launched"),
             1 => run.start(now, tid, Origin::Attached, "attached"),
             2..5 => run.fork(now, tid, other, 1 + numbers.below(8) as i32),
@@ -49,6 +49,9 @@ fn feed(run: &mut Run, numbers: &mut Numbers, events: usize) -> u64 {
             28 => run.event(now, tid, EventKind::Renamed("renamed".into())),
             29 => run.event(now, tid, EventKind::ThreadExited(status)),
             30 => run.event(now, tid, EventKind::ProcessExited(status)),
+            31 => run.event(now, tid, EventKind::Missed(Box::default())),
+            32..34 => run.event(now, tid, EventKind::Rests),
+            34 => run.event(now, tid, EventKind::Rested),
             _ => run.event(now, tid, EventKind::Detached),
         }
     }
@@ -78,7 +81,12 @@ fn check(done: &Done, entries: u64, caller: Option<SpanId>, first: TraceId) {
         match span.kind {
             SpanKind::Process => assert_eq!(parent.kind, SpanKind::Process),
             SpanKind::Thread => assert!(parent.kind == SpanKind::Process && is_inside(span, parent), "{span:?}"),
-            SpanKind::Call => assert!(parent.kind != SpanKind::Call && is_inside(span, parent), "{span:?}"),
+            SpanKind::Call | SpanKind::Gap => {
+                assert!(
+                    matches!(parent.kind, SpanKind::Process | SpanKind::Thread) && is_inside(span, parent),
+                    "{span:?}"
+                )
+            }
         }
         let pid = |span: &Span| span.resource.attributes.iter().find(|a| a.key == "process.pid").cloned();
         if span.kind != SpanKind::Process {
@@ -89,6 +97,8 @@ fn check(done: &Done, entries: u64, caller: Option<SpanId>, first: TraceId) {
     let Totals { calls, spans: all, processes, .. } = done.totals;
     assert_eq!((calls, calls, all), (entries, spans(SpanKind::Call), done.spans.len() as u64));
     assert_eq!(calls, done.calls.len() as u64);
+    let gaps = done.spans.iter().filter(|span| span.kind == SpanKind::Gap).map(|span| span.end - span.start);
+    assert_eq!((done.totals.gaps, done.totals.gaps_duration), (spans(SpanKind::Gap), gaps.sum()));
     assert!(spans(SpanKind::Process) >= processes);
     let told = |word: &str| done.log.iter().filter(|line| line.starts_with(word)).count() as u64;
     assert_eq!((told("started "), told("exited ")), (processes, processes));

@@ -44,6 +44,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
                 if let Some(call) = &mut thread.call {
                     (call.parent, call.link) = (place, None);
                 }
+                if let Some(gap) = &mut thread.gap {
+                    gap.parent = place;
+                }
             }
             let parent = ids.iter().find(|(other, _)| Some(*other) == parent).map(|&(_, id)| id);
             process.image.parent = Parent { id: parent, is_remote: false };

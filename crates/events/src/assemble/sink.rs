@@ -12,6 +12,8 @@ pub trait Sink {
     fn signal(&mut self, _at: u64, _pid: Pid, _tid: Tid, _signal: &Signal) {}
     /// A thread was stopped by this signal (job control).
     fn stopped(&mut self, _at: u64, _pid: Pid, _tid: Tid, _signal: i32) {}
+    /// A thread was not traced between these times.
+    fn gap(&mut self, _start: u64, _end: u64, _pid: Pid, _tid: Tid) {}
     /// A thread is gone. A process is gone with its last thread.
     fn exited(&mut self, _at: u64, _pid: Pid, _tid: Tid, _status: ExitStatus) {}
     /// A thread that was not the first of its process has called exec: from here on its id is that of the process.

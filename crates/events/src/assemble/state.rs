@@ -31,6 +31,15 @@ pub(super) struct Thread {
     pub(super) interrupted: Option<Other>,
     /// The stack of the call that created it, until exec.
     pub(super) creator: Option<Arc<Stack>>,
+    /// It is not traced now.
+    pub(super) gap: Option<Gap>,
+}
+
+/// A time without tracing that has not ended yet.
+pub(super) struct Gap {
+    pub(super) start: u64,
+    /// The span of the thread, or of the process, that it began in.
+    pub(super) parent: SpanId,
 }
 
 pub(super) struct OpenCall {
@@ -46,6 +55,8 @@ pub(super) struct OpenCall {
     pub(super) start: u64,
     pub(super) entry: Entry,
     pub(super) caller: Caller,
+    /// What its process has open was looked at meanwhile.
+    pub(super) unsure: bool,
 }
 
 pub(super) struct Replaced {
@@ -69,6 +80,6 @@ impl OpenCall {
 
 impl Thread {
     pub(super) fn new(pid: Pid, name: Text) -> Self {
-        Thread { pid, name, span: None, call: None, replaced: None, interrupted: None, creator: None }
+        Thread { pid, name, span: None, call: None, replaced: None, interrupted: None, creator: None, gap: None }
     }
 }

@@ -25,6 +25,10 @@ pub struct Totals {
     pub orphan_returns: u64,
     /// Calls that were not told of, because there was no room for them; not among `calls`.
     pub calls_dropped: u64,
+    /// Times in which a thread was not traced, so that tracing costs it no more than it may.
+    pub gaps: u64,
+    /// How long these were together, in nanoseconds.
+    pub gaps_duration: u64,
     /// Events of threads that are not known, or that contradict what is known.
     pub unknown_events: u64,
     /// Traces that began after the first one.
@@ -42,6 +46,8 @@ impl Totals {
             ("renacer.calls.unfinished", self.unfinished),
             ("renacer.returns.orphaned", self.orphan_returns),
             ("renacer.calls.dropped", self.calls_dropped),
+            ("renacer.gaps", self.gaps),
+            ("renacer.gaps.duration", self.gaps_duration),
             ("renacer.events.unknown", self.unknown_events),
             ("renacer.signals.dropped", self.signals_dropped),
             ("renacer.texts.truncated", self.truncated),
@@ -50,6 +56,6 @@ impl Totals {
         let losses = losses.into_iter().filter(|(_, count)| *count > 0);
         std::iter::once(("renacer.calls", self.calls))
             .chain(losses)
-            .map(|(key, count)| Attribute::new(key, count as i64))
+            .map(|(key, count)| Attribute::new(key, i64::try_from(count).unwrap_or(i64::MAX)))
     }
 }

@@ -109,6 +109,12 @@ impl Decode for Decoder {
         }
     }
 
+    fn blinded(&mut self, pid: Pid) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.blind();
+        }
+    }
+
     fn call(&mut self, raw: RawCall<'_>) -> Decoded {
         let process = self.processes.entry(raw.pid).or_default();
         let (call, arguments) = match indirect_call(raw) {
@@ -116,7 +122,9 @@ impl Decode for Decoder {
             None => (resolved(raw.entry.abi, raw.entry.number), raw.entry.arguments),
         };
         let Some(call) = call else { return unknown(raw, &mut self.scratch) };
+        process.doubt(raw.unsure);
         let mut decoded = decode(call, &arguments, raw, process, &self.options, &mut self.scratch);
+        process.doubt(false);
         if call.name == "restart_syscall"
             && let Some((_, interrupted)) = self.interrupted.remove(&raw.tid)
         {
@@ -138,7 +146,9 @@ impl Decode for Decoder {
     }
 
     fn process_exited(&mut self, pid: Pid, _status: ExitStatus) {
-        self.processes.remove(&pid);
+        if let Some(mut process) = self.processes.remove(&pid) {
+            process.leave();
+        }
         self.interrupted.retain(|_, (process, _)| *process != pid);
     }
 }

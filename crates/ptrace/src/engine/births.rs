@@ -147,6 +147,10 @@ impl Tracer {
             Some(process) => process.image.clone(),
             None => family_image.unwrap_or_else(|| proc::image(tid)),
         };
+        if birth.is_some() && parent.is_some() {
+            // Where its parent is by now is told by that one's calls, which the decoder follows.
+            image.working_directory = None;
+        }
         image.vpid = status.inner_id;
         image.user_id = status.user_id.or(image.user_id);
         if let Some(name) = &name {
@@ -172,8 +176,14 @@ impl Tracer {
         if let Some(source) = &mut self.contexts {
             source.started(tid, parent);
         }
-        let started =
-            ProcessStarted { pid: tid, parent_pid: status.parent.or(parent), origin, image, descriptors: Vec::new() };
+        let mut descriptors = Vec::new();
+        let unknown = parent.and_then(|parent| self.processes.get(&parent)).is_some_and(|parent| parent.resting > 0);
+        if unknown && !matches!(origin, Origin::Forked { shares_descriptors: true, .. }) {
+            // What it has from its parent was not seen to be opened.
+            descriptors = proc::descriptors::open(tid);
+            image.working_directory = proc::working_directory(tid);
+        }
+        let started = ProcessStarted { pid: tid, parent_pid: status.parent.or(parent), origin, image, descriptors };
         emit(Event { at, tid, kind: EventKind::ProcessStarted(Box::new(started)) });
     }
 

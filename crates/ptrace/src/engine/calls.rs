@@ -9,7 +9,7 @@ use crate::choice::Fate;
 use crate::memory::TraceeMemory;
 use crate::placement::Placement;
 use crate::sys::clock::monotonic;
-use crate::tracee::{Gone, Stopped, SyscallInfo};
+use crate::tracee::{self, Gone, Stopped, SyscallInfo};
 
 impl Tracer {
     /// A system call's entry or return.
@@ -38,12 +38,12 @@ impl Tracer {
                 let copied =
                     capture::at_entry(abi, number, &arguments, stack_pointer, &self.options.capture, &mut memory);
                 let (mut stack, mut context) = (None, None);
-                let source = self.contexts.as_deref_mut().filter(|_| self.launch.is_none() && fate == Fate::Wanted);
+                // While a thread of the process rests, nobody knows what is mapped.
+                let looks = self.launch.is_none() && process.resting == 0;
+                let source = self.contexts.as_deref_mut().filter(|_| looks && fate == Fate::Wanted);
                 let mut source = source.and_then(|source| source.publishes(thread.pid, &mut memory).then_some(source));
-                let walker = self
-                    .stacks
-                    .as_deref_mut()
-                    .filter(|_| self.launch.is_none() && (fate == Fate::Wanted || makes_tracees(role)));
+                let walker =
+                    self.stacks.as_deref_mut().filter(|_| looks && (fate == Fate::Wanted || makes_tracees(role)));
                 if (walker.is_some() || source.is_some())
                     && let Some(registers) = stopped.registers()?
                 {
@@ -128,7 +128,14 @@ impl Tracer {
             return self.go_on(stopped, 0, emit);
         }
         if self.detaching.is_some() {
+            let interrupted =
+                matches!(&event.kind, EventKind::Returned(returned) if returned.value == -i64::from(libc::EINTR));
             emit(event);
+            if interrupted {
+                // This stop has taken the place of the one that was asked for. At that, it is told to go on with the call.
+                tracee::interrupt(tid)?;
+                return stopped.run_on(0);
+            }
             return self.go_on(stopped, 0, emit);
         }
         let resumed = self.resume(stopped, 0);

@@ -6,7 +6,7 @@
 
 use renacer_events::{Event, EventKind, Memory, Return, Tid};
 
-use super::{Emit, Outcome, Thread, TraceError, Tracer, calls};
+use super::{Emit, Outcome, Slice, Thread, TraceError, Tracer, calls};
 use crate::arch::{self, Role};
 use crate::choice::Fate;
 use crate::interrupts::Interrupts;
@@ -16,7 +16,8 @@ use crate::tracee::{self, Gone, Report, Stop, Stopped, SyscallInfo};
 
 impl Tracer {
     /// Lets a tracee go on to the next stop that matters.
-    pub(super) fn resume(&self, stopped: Stopped, signal: i32) -> Result<(), Gone> {
+    pub(super) fn resume(&mut self, stopped: Stopped, signal: i32) -> Result<(), Gone> {
+        self.charge(stopped.tid());
         match self.stops_at_calls(stopped.tid()) {
             true => stopped.resume(signal),
             false => stopped.run_on(signal),
@@ -26,6 +27,9 @@ impl Tracer {
     /// Whether the thread has to stop at its next entry or return.
     fn stops_at_calls(&self, tid: Tid) -> bool {
         let Some(thread) = self.threads.get(&tid) else { return !self.filtered };
+        if thread.slice.as_ref().is_some_and(Slice::rests) {
+            return false;
+        }
         if self.is_launching(tid) || thread.returns {
             return true;
         }

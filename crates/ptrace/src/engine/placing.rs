@@ -26,6 +26,8 @@ impl Tracer {
     pub(super) fn place(&mut self, pid: Pid) {
         match self.options.pin {
             // What would show it has to stop the program.
+            // Between slices it could see where it runs.
+            Pin::Auto if self.slices.is_some() => {}
             Pin::Auto if self.options.choice.as_ref().is_none_or(|choice| choice.sees_opens()) => {
                 self.placement = Placement::new();
             }

@@ -9,6 +9,7 @@ pub mod ptrace;
 pub mod registers;
 pub mod seccomp;
 pub mod signal;
+pub mod timer;
 
 use std::io;
 

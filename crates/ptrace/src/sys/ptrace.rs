@@ -134,12 +134,22 @@ struct RawInfo {
     words: [u64; 8],
 }
 
-/// Which call the tracee is at.
-pub fn syscall_info(tid: i32) -> io::Result<SyscallInfo> {
+fn raw_info(tid: i32) -> io::Result<RawInfo> {
     let mut raw = RawInfo::default();
     // SAFETY: the kernel writes at most the given number of bytes to `raw`, whose layout is the kernel's; every bit
     // pattern is a valid RawInfo.
     check(unsafe { libc::ptrace(PTRACE_GET_SYSCALL_INFO, tid, size_of::<RawInfo>(), &raw mut raw) })?;
+    Ok(raw)
+}
+
+/// The convention of the call that the tracee is in, wherever it is stopped: AUDIT_ARCH_*.
+pub fn convention(tid: i32) -> io::Result<u32> {
+    raw_info(tid).map(|raw| raw.arch)
+}
+
+/// Which call the tracee is at.
+pub fn syscall_info(tid: i32) -> io::Result<SyscallInfo> {
+    let raw = raw_info(tid)?;
     let w = &raw.words;
     Ok(match raw.op {
         PTRACE_SYSCALL_INFO_ENTRY | PTRACE_SYSCALL_INFO_SECCOMP => SyscallInfo::Entry {

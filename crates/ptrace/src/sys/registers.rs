@@ -1,4 +1,4 @@
-//! Reads a stopped tracee's general registers, numbered as DWARF numbers them, and changes the one that has a call's first argument.
+//! Reads a stopped tracee's general registers, numbered as DWARF numbers them, and changes those that a call has its first argument and its result in.
 
 use std::io;
 
@@ -14,10 +14,7 @@ pub fn registers(tid: i32) -> io::Result<Option<Registers>> {
     /// The code segment of 32-bit code (`__USER32_CS`, arch/x86/include/asm/segment.h).
     const CODE_32: u64 = 0x23;
 
-    // SAFETY: user_regs_struct consists of integers, for which all zeroes are a value.
-    let mut raw: libc::user_regs_struct = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel writes one user_regs_struct, that of a 64-bit process also for a 32-bit tracee, to `raw`.
-    check(unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, 0, &raw mut raw) })?;
+    let raw = read(tid)?;
     let mut general = [0; 32];
     let is_32 = raw.cs == CODE_32;
     if is_32 {
@@ -87,10 +84,7 @@ pub fn thread_pointer(tid: i32, _registers: &Registers) -> u64 {
 /// Gives the call that a tracee is at another first argument.
 #[cfg(target_arch = "x86_64")]
 pub fn set_first_argument(tid: i32, abi: Abi, value: u64) -> io::Result<()> {
-    // SAFETY: user_regs_struct consists of integers, for which all zeroes are a value.
-    let mut raw: libc::user_regs_struct = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel writes one user_regs_struct to `raw`.
-    check(unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, 0, &raw mut raw) })?;
+    let mut raw = read(tid)?;
     match abi {
         Abi::I386 => raw.rbx = value,
         _ => raw.rdi = value,
@@ -109,4 +103,67 @@ pub fn set_first_argument(tid: i32, _abi: Abi, value: u64) -> io::Result<()> {
     let mut vector = libc::iovec { iov_base: raw.as_mut_ptr().cast(), iov_len: size_of_val(&raw) };
     // SAFETY: the kernel reads `iov_len` bytes from `raw` and leaves the registers behind them as they are.
     check(unsafe { libc::ptrace(libc::PTRACE_SETREGSET as _, tid, NT_PRSTATUS, &raw mut vector) }).map(drop)
+}
+
+/// The call that a tracee is in, wherever it has stopped there.
+#[derive(Clone, Copy, Debug)]
+pub struct CallInFlight {
+    /// AUDIT_ARCH_*.
+    pub arch: u32,
+    /// Its number, with x32's bit.
+    pub number: u64,
+    /// Its arguments.
+    pub arguments: [u64; 6],
+    /// What it returns, if it does so now.
+    pub result: i64,
+}
+
+/// The call that a tracee is in, if it is in one.
+#[cfg(target_arch = "x86_64")]
+pub fn call_in_flight(tid: i32) -> io::Result<Option<CallInFlight>> {
+    /// linux/audit.h
+    const AUDIT_ARCH_I386: u32 = 0x4000_0003;
+
+    let raw = read(tid)?;
+    if (raw.orig_rax as i64) < 0 {
+        return Ok(None);
+    }
+    let arch = super::ptrace::convention(tid)?;
+    let arguments = match arch {
+        AUDIT_ARCH_I386 => [raw.rbx, raw.rcx, raw.rdx, raw.rsi, raw.rdi, raw.rbp].map(|value| value & 0xffff_ffff),
+        _ => [raw.rdi, raw.rsi, raw.rdx, raw.r10, raw.r8, raw.r9],
+    };
+    Ok(Some(CallInFlight { arch, number: raw.orig_rax, arguments, result: raw.rax as i64 }))
+}
+
+/// The call that a tracee is in; to be asked only of one that is in one and has not come to its end.
+#[cfg(target_arch = "aarch64")]
+pub fn call_in_flight(tid: i32) -> io::Result<Option<CallInFlight>> {
+    let Some(registers) = registers(tid)? else { return Ok(None) };
+    let [first, second, third, fourth, fifth, sixth, _, _, number, ..] = registers.general;
+    Ok(Some(CallInFlight {
+        arch: super::ptrace::convention(tid)?,
+        number,
+        arguments: [first, second, third, fourth, fifth, sixth],
+        result: first as i64,
+    }))
+}
+
+/// Gives the call that a tracee has been stopped in another result: what the kernel sees on its way out of it.
+#[cfg(target_arch = "x86_64")]
+pub fn set_result(tid: i32, result: i64) -> io::Result<()> {
+    let mut raw = read(tid)?;
+    raw.rax = result as u64;
+    // SAFETY: the kernel reads one user_regs_struct from `raw`.
+    check(unsafe { libc::ptrace(libc::PTRACE_SETREGS, tid, 0, &raw const raw) }).map(drop)
+}
+
+/// The general registers as the kernel has them.
+#[cfg(target_arch = "x86_64")]
+fn read(tid: i32) -> io::Result<libc::user_regs_struct> {
+    // SAFETY: user_regs_struct consists of integers, for which all zeroes are a value.
+    let mut raw: libc::user_regs_struct = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one user_regs_struct, that of a 64-bit process also for a 32-bit tracee, to `raw`.
+    check(unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, 0, &raw mut raw) })?;
+    Ok(raw)
 }

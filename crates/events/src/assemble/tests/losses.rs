@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::assemble::fixture::*;
 use crate::assemble::{Options, Totals};
 use crate::{
-    Abi, ActiveSpan, Attribute, Detail, Entry, EventKind, ExitStatus, MergeOptions, Merger, Origin, Status, Value,
+    Abi, ActiveSpan, Attribute, Detail, Entry, EventKind, ExitStatus, MergeOptions, Merger, Origin, SpanKind, Status,
+    Value,
 };
 
 #[test]
@@ -102,6 +103,33 @@ fn what_is_open_at_the_end_ends_with_the_last_event() {
 }
 
 #[test]
+fn a_time_without_tracing_is_a_span_and_counted() {
+    let mut run = Run::launched(options());
+    run.event(20, 100, EventKind::Rests);
+    run.event(50, 100, EventKind::Rested);
+    run.call(60, 100, GETPID, 100);
+    run.thread(70, 100, 101, None);
+    run.event(71, 101, EventKind::Rests);
+    run.event(72, 100, EventKind::Rests);
+    // One ends while it rests, the other one with the run.
+    run.event(80, 101, EventKind::ThreadExited(ExitStatus::Exited(0)));
+    run.event(81, 101, EventKind::Rested);
+    let done = run.finish();
+    assert_eq!((done.totals.gaps, done.totals.gaps_duration, done.totals.unknown_events), (3, 30 + 9 + 9, 1));
+    let process = done.span("program");
+    assert_eq!(get(process, "renacer.gaps"), Some(&Value::Int(3)));
+    assert_eq!(get(process, "renacer.gaps.duration"), Some(&Value::Int(48)));
+    let gaps: Vec<_> = done.spans.iter().filter(|span| span.kind == SpanKind::Gap).collect();
+    assert_eq!(gaps.iter().map(|gap| times(gap)).collect::<Vec<_>>(), [(20, 50), (71, 80), (72, 81)]);
+    for (gap, tid) in gaps.iter().zip([100, 101, 100]) {
+        assert_eq!((&*gap.name, get(gap, "linux.tid")), ("untraced", Some(&Value::Int(tid))));
+        assert_eq!(get(gap, "renacer.untraced"), Some(&Value::Bool(true)));
+    }
+    assert_eq!(gaps[0].parent_id, Some(ROOT));
+    assert_eq!(gaps[2].parent_id, Some(done.span("thread program").span_id));
+}
+
+#[test]
 fn a_run_without_events_makes_nothing() {
     let done = Run::new(options()).finish();
     assert!(done.spans.is_empty());
@@ -125,6 +153,8 @@ fn the_documentation_lists_every_name_and_no_other() {
     run.event(220, 100, EventKind::Entered(foreign));
     run.thread(221, 100, 101, None);
     run.event(222, 100, EventKind::Missed(Box::new(crate::Missed { calls: 3, ..crate::Missed::default() })));
+    run.event(223, 101, EventKind::Rests);
+    run.event(230, 101, EventKind::Rested);
     (0..3).for_each(|at| run.call(20_000 + 2 * at, 101, READ, 5));
     run.call(20_100, 101, OPENAT, -2);
     run.call(20_110, 101, OPENAT, -2);

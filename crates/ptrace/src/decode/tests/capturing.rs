@@ -176,7 +176,7 @@ fn nothing_panics_and_nothing_grows_whatever_the_arguments_and_the_memory() {
                 let returned = Return { value, is_error, memory };
                 let returned = (next() % 8 != 0).then_some(&returned);
                 for decoder in &mut decoders {
-                    let decoded = decoder.call(RawCall { pid: 1, tid: 1, entry: &entry, returned });
+                    let decoded = decoder.call(RawCall { pid: 1, tid: 1, entry: &entry, returned, unsure: false });
                     let length: usize = decoded.arguments.iter().map(|argument| argument.text.len()).sum();
                     assert!(length < 1 << 20, "{} makes {length} bytes", decoded.name);
                 }

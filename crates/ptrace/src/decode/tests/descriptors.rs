@@ -59,6 +59,84 @@ fn a_shared_table_is_shared_until_exec() {
 }
 
 #[test]
+fn what_happens_unseen_makes_descriptors_unknown() {
+    let none = Pieces::default;
+    let mut tracer = Tracer::new(Options::default());
+    tracer.decoder.process_started(&started(200, Origin::Forked { pid: PID, tid: PID, shares_descriptors: true }));
+    tracer.open("/a", 0, 3);
+    tracer.decoder.blinded(PID);
+    tracer.decoder.blinded(PID);
+    let path = |tracer: &mut Tracer, pid, number| {
+        tracer.call_of(pid, Abi::X86_64, "fsync", &[number], none(), Value(0), none()).file_path.map(String::from)
+    };
+    let relative = |tracer: &mut Tracer| {
+        let path = Pieces::default().with(0x1000, "x\0");
+        let decoded = tracer.call(Abi::X86_64, "unlinkat", &[CWD, 0x1000], path, Value(0), none());
+        decoded.file_path.map(String::from)
+    };
+    assert_eq!((path(&mut tracer, PID, 3), path(&mut tracer, 200, 3), relative(&mut tracer)), (None, None, None));
+    // Nor is what is seen meanwhile: it may be closed again unseen.
+    tracer.open("/b", 0, 4);
+    assert_eq!(path(&mut tracer, PID, 4), None);
+    // A child that has its own copy begins with what was found when it was born.
+    let own = Origin::Forked { pid: PID, tid: PID, shares_descriptors: false };
+    let mut child = started(300, own);
+    let at = |number, path: &str| {
+        let target = DescriptorTarget::Path(path.into());
+        OpenDescriptor { number, target, close_on_exec: false }
+    };
+    child.descriptors = vec![at(5, "/c")];
+    tracer.decoder.process_started(&child);
+    assert_eq!([3, 4, 5].map(|number| path(&mut tracer, 300, number)), [None, None, Some("/c".into())]);
+    // The table is known again when all that share it are seen.
+    tracer.decoder.blinded(200);
+    let missed = |number, path: &str| renacer_events::Missed {
+        calls: 0,
+        descriptors: vec![at(number, path)],
+        working_directory: Some("/home/other".into()),
+    };
+    tracer.decoder.missed(PID, &missed(6, "/d"));
+    assert_eq!((path(&mut tracer, PID, 6), relative(&mut tracer).as_deref()), (None, Some("/home/other/x")));
+    tracer.decoder.missed(200, &missed(7, "/e"));
+    let known = |tracer: &mut Tracer, pid| [3, 4, 6, 7].map(|number| path(tracer, pid, number));
+    let expected = [None, None, None, Some("/e".to_owned())];
+    assert_eq!((known(&mut tracer, PID), known(&mut tracer, 200)), (expected.clone(), expected));
+    // What ends unseen leaves nothing certain to the others.
+    tracer.decoder.blinded(200);
+    tracer.decoder.process_exited(200, ExitStatus::Exited(0));
+    assert_eq!(path(&mut tracer, PID, 7), None);
+    tracer.decoder.blinded(PID);
+    tracer.decoder.missed(PID, &missed(8, "/f"));
+    assert_eq!(path(&mut tracer, PID, 8).as_deref(), Some("/f"));
+    // Exec takes a table of its own, as unknown as it was.
+    tracer.decoder.blinded(PID);
+    tracer.decoder.image_replaced(PID);
+    assert_eq!(path(&mut tracer, PID, 8), None);
+    tracer.decoder.missed(PID, &missed(9, "/g"));
+    assert_eq!(path(&mut tracer, PID, 9).as_deref(), Some("/g"));
+}
+
+#[test]
+fn a_call_in_flight_while_descriptors_are_read_leaves_nothing_certain() {
+    let none = Pieces::default;
+    let mut tracer = Tracer::new(Options::default());
+    for number in [3, 4, 5] {
+        tracer.open("/a", 0, number);
+    }
+    for (name, arguments, result) in [("close", [3, 0, 0], 0), ("dup", [4, 0, 0], 5), ("fcntl", [4, 2, 1], 0)] {
+        tracer.unsure = true;
+        let decoded = tracer.call(Abi::X86_64, name, &arguments, none(), Value(result), none());
+        assert_eq!(decoded.file_path, None, "{name}");
+    }
+    tracer.unsure = false;
+    assert_eq!([3, 4, 5].map(|number| tracer.path_of(number)), [None, None, None]);
+    tracer.open("/b", 0, 3);
+    assert_eq!(tracer.path_of(3).as_deref(), Some("/b"));
+    let fsync = tracer.call(Abi::X86_64, "fsync", &[3], none(), Value(0), none());
+    assert_eq!(fsync.file_path.as_deref(), Some("/b"));
+}
+
+#[test]
 fn relative_paths_start_at_the_working_directory_or_a_descriptor() {
     let none = Pieces::default;
     let mut tracer = Tracer::new(Options::default());
@@ -125,7 +203,7 @@ fn descriptors_that_were_open_before_are_known() {
         OpenDescriptor { number: 2, target: path("pipe:[123]"), close_on_exec: false },
     ];
     decoder.process_started(&process);
-    let mut tracer = Tracer { decoder, options: Options::default() };
+    let mut tracer = Tracer { decoder, options: Options::default(), unsure: false };
     let none = Pieces::default;
     let mut write = |descriptor| tracer.call(Abi::X86_64, "write", &[descriptor, 0x1000, 2], none(), Value(2), none());
     let (terminal, pipe) = (write(1), write(2));

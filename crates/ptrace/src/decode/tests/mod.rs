@@ -55,13 +55,14 @@ const PID: Pid = 100;
 struct Tracer {
     decoder: Decoder,
     options: Options,
+    unsure: bool,
 }
 
 impl Tracer {
     fn new(options: Options) -> Self {
         let mut decoder = Decoder::new(DecodeOptions::new(&options));
         decoder.process_started(&started(PID, Origin::Launched));
-        Tracer { decoder, options }
+        Tracer { decoder, options, unsure: false }
     }
 
     fn call(
@@ -105,11 +106,19 @@ impl Tracer {
         let (value, is_error) = match outcome {
             Value(value) => (value, false),
             Error(number) => (-number, true),
-            Never => return self.decoder.call(RawCall { pid, tid: pid, entry: &entry, returned: None }),
+            Never => {
+                return self.decoder.call(RawCall {
+                    pid,
+                    tid: pid,
+                    entry: &entry,
+                    returned: None,
+                    unsure: self.unsure,
+                });
+            }
         };
         let memory = capture::at_return(&entry, value, is_error, &self.options, &mut after);
         let returned = Return { value, is_error, memory };
-        self.decoder.call(RawCall { pid, tid: pid, entry: &entry, returned: Some(&returned) })
+        self.decoder.call(RawCall { pid, tid: pid, entry: &entry, returned: Some(&returned), unsure: self.unsure })
     }
 
     fn open(&mut self, path: &str, flags: u64, descriptor: i64) {

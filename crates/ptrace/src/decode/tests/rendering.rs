@@ -203,6 +203,6 @@ fn a_number_without_a_name() {
         watched: false,
     };
     let returned = Return { value: -38, is_error: true, memory: Memory::new() };
-    let decoded = decoder.call(RawCall { pid: 1, tid: 1, entry: &entry, returned: Some(&returned) });
+    let decoded = decoder.call(RawCall { pid: 1, tid: 1, entry: &entry, returned: Some(&returned), unsure: false });
     assert_eq!(line(&decoded), "syscall_0x3ff(0x1, 0x2, 0x3, 0x4, 0x5, 0xff) = -1 ENOSYS (Function not implemented)");
 }
