@@ -224,7 +224,9 @@ fn check(spans: &[Span], caller: Option<SpanId>) {
         if span.kind == SpanKind::Process {
             assert_eq!(parent.kind, SpanKind::Process);
         } else {
-            assert!(parent.kind == SpanKind::Process || span.kind != SpanKind::Thread && parent.kind == SpanKind::Thread);
+            assert!(
+                parent.kind == SpanKind::Process || span.kind != SpanKind::Thread && parent.kind == SpanKind::Thread
+            );
             assert!(parent.start <= span.start && span.end <= parent.end, "{span:?} is inside {parent:?}");
             assert_eq!(pid(span), pid(parent));
         }

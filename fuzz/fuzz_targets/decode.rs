@@ -147,7 +147,8 @@ fuzz_target!(|bytes: &[u8]| {
                     arguments,
                     instruction_pointer,
                     stack_pointer,
-                    stack: None, context: None,
+                    stack: None,
+                    context: None,
                     watched: false,
                     memory,
                 };
