@@ -58,7 +58,7 @@ fn paths_are_true_or_absent() {
     if !available(&["cc"]) {
         return;
     }
-    for (share, threads) in [("20%", "0"), ("40%", "2")] {
+    for (share, threads) in [("3%", "0"), ("6%", "2")] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for name in ["a", "b"] {
             std::fs::create_dir(folder.path().join(name)).expect("a folder");
@@ -67,7 +67,7 @@ fn paths_are_true_or_absent() {
                 std::fs::write(folder.path().join(&content), &content).expect("a file");
             }
         }
-        let words = [program("same_number").into_os_string(), folder.path().into(), "3".into(), threads.into()];
+        let words = [program("same_number").into_os_string(), folder.path().into(), "6".into(), threads.into()];
         let (finished, trace) = slices(share, &["--capture-data"], &words);
         assert_eq!(finished.status.code(), Some(24));
         assert_sound(&trace, &finished);

@@ -101,14 +101,20 @@ fn a_file_that_took_anothers_place_is_sent_whole() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("a.jsonl");
     write(&path, 3);
-    let collector = Collector::start(|number, _| if number < 1 { Answer::Accept } else { Answer::Busy(Some(3600)) });
-    assert_eq!(send(&collector, &[&path], &[]).status.code(), Some(125));
-    assert!(folder.path().join("a.jsonl.sent").exists());
+    let state = folder.path().join("a.jsonl.sent");
+    // Several requests are on their way at a time: once the first line's comes first, there is a place to go on from.
+    let mut collector = None;
+    wait_until("the first line to be taken first", || {
+        let one = Collector::start(|number, _| if number < 1 { Answer::Accept } else { Answer::Busy(Some(3600)) });
+        assert_eq!(send(&one, &[&path], &[]).status.code(), Some(125));
+        collector = Some(one);
+        state.exists()
+    });
+    let collector = collector.expect("a collector");
     // In place, so that even its number is the same.
     let text = fs::read_to_string(&path).expect("the file").replacen("span of x", "span of y", 1);
     fs::write(&path, text).expect("the file");
     let well = Collector::start(|_, _| Answer::Accept);
-    let state = folder.path().join("a.jsonl.sent");
     let moved = fs::read_to_string(&state).expect("the state");
     fs::write(&state, moved.replace(&collector.address.to_string(), &well.address.to_string())).expect("the state");
     assert_eq!(send(&well, &[&path], &[]).status.code(), Some(0));
