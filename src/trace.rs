@@ -16,7 +16,7 @@ use renacer_events::{Detail, MergeOptions, Merger, Pid, Redact, Totals, TraceId}
 use renacer_file::{AtLimit, CreateOptions, Limit, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
-use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Pin, Tracer, capture};
+use renacer_ptrace::{AtTimeout, Command, Interrupts, Outcome, Pin, Tracer, Unfiltered, capture};
 use renacer_symbols::modules::Modules;
 use renacer_symbols::python::Wanted;
 use renacer_symbols::resolver::{self, Resolver};
@@ -185,6 +185,9 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
             });
         }
     };
+    if options.verbose && outcome.filter_refused {
+        say(&format!("renacer: every call stopped the program after all: {}", Unfiltered::Refused));
+    }
     if let Some(summary) = summary {
         let mut table = Vec::new();
         summary.render(&mut table)?;

@@ -73,11 +73,12 @@ impl Slices {
     /// The next report of any tracee; notes whether it was there already.
     pub(super) fn wait(&mut self) -> std::io::Result<Report> {
         let (report, waited) = match tracee::poll() {
-            Some(report) => (report, false),
-            None => (tracee::wait()?, true),
+            Some(report) => (Ok(report), false),
+            None => (tracee::wait(), true),
         };
+        // Also when nothing came but a signal to the tracer: what is there the next time has not waited for longer than since now.
         (self.taken_before, self.taken, self.waited) = (self.taken, monotonic(), waited);
-        Ok(report)
+        report
     }
 
     /// A stop came this long after the thread had gone on, with the tracer waiting for it.
