@@ -165,3 +165,18 @@ fn a_share_that_is_none_is_refused() {
     assert_eq!(finished.status.code(), Some(125));
     assert!(finished.stderr.contains("from 0.1% to 100%"), "{}", finished.stderr);
 }
+
+/// What may be taken is taken: a rest is no longer than the stops before it make it.
+#[test]
+fn the_share_is_used() {
+    if !available(&["dd"]) {
+        return;
+    }
+    let words = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=8000000"];
+    let (finished, trace) = slices("20%", &[], &words);
+    assert_sound(&trace, &finished);
+    let root = trace.of(Kind::Process).find(|span| span.parent_id.is_none()).expect("the first process");
+    let resting: u64 = gaps(&trace).iter().map(|gap| gap.end - gap.start).sum();
+    let (all, resting) = ((root.end - root.start) as f64, resting as f64);
+    assert!(resting < 0.95 * all, "{resting} of {all} ns at rest: {}", finished.stderr);
+}
