@@ -3,8 +3,9 @@
 use std::cell::Cell;
 
 use renacer_events::{Abi, Call, Select, Test};
-use renacer_filter::{Calls, Expression, Filter, Place, Specs};
-use renacer_ptrace::{Choice, Ender, Interrupts, Needs, facts, filter_available};
+use renacer_filter::{Expression, Filter, Specs};
+use renacer_ptrace::facts::KnownCalls;
+use renacer_ptrace::{Choice, Ender, Interrupts, Needs, filter_available};
 
 use crate::cli::{OnTimeout, TraceOptions};
 
@@ -143,44 +144,5 @@ impl Select for Period {
             self.ender.end();
         }
         self.filter.wants(call, comm)
-    }
-}
-
-/// The calls that the tracer knows.
-struct KnownCalls;
-
-impl Calls for KnownCalls {
-    fn abis(&self) -> &[Abi] {
-        facts::ABIS
-    }
-
-    fn numbers(&self, abi: Abi) -> Vec<u64> {
-        facts::numbers(abi).map(|(number, _)| number).collect()
-    }
-
-    fn names(&self, abi: Abi, number: u64) -> Vec<&'static str> {
-        facts::possible_names(abi, number)
-    }
-
-    fn descriptor(&self, abi: Abi, number: u64) -> Option<usize> {
-        facts::descriptor(abi, number)
-    }
-
-    fn argument(&self, abi: Abi, number: u64, name: &str) -> Option<Place> {
-        let place = |register: usize| u8::try_from(register).map_or(Place::Elsewhere, Place::Register);
-        let has = facts::has_argument(abi, number, name);
-        has.then(|| facts::integer_argument(abi, number, name).map_or(Place::Elsewhere, place))
-    }
-
-    fn has_paths(&self, abi: Abi, number: u64) -> bool {
-        facts::has_paths(abi, number)
-    }
-
-    fn arguments(&self) -> Vec<&'static str> {
-        facts::argument_names().into_iter().collect()
-    }
-
-    fn errors(&self) -> Vec<&'static str> {
-        facts::error_names().collect()
     }
 }

@@ -34,7 +34,7 @@ pub use merge::{CallFacts, Detail, MergeCounts, MergeOptions, Merger};
 pub use queue::{Closed, Receiver, Sender, channel};
 pub use redact::Redact;
 pub use resource::ResourceOptions;
-pub use select::{Select, Test};
+pub use select::{Calls, Place, Select, Test};
 pub use signal::{signal_code_name, signal_name};
 pub use span::{Attribute, Link, Resource, Span, SpanContext, SpanEvent, SpanId, SpanKind, Status, TraceId, Value};
 pub use stack::{

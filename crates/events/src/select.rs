@@ -1,4 +1,4 @@
-//! Which calls are wanted: what a filter tells before a call, and what it tells after.
+//! Which calls are wanted: what a filter tells before a call, what it tells after, and what it must know of all calls.
 
 use crate::{Abi, Call};
 
@@ -79,6 +79,43 @@ pub trait Select: Send {
 
     /// Whether the call is wanted, now that it is over (or will never be). `comm` is the name of the thread that made it.
     fn wants(&self, call: &Call, comm: &str) -> bool;
+}
+
+/// Knows the system calls, for those who choose them. The names are those that [`Decoded::name`](crate::Decoded::name) will have.
+pub trait Calls: Sync {
+    /// Every calling convention that programs can use.
+    fn abis(&self) -> &[Abi];
+
+    /// The numbers that have a name.
+    fn numbers(&self, abi: Abi) -> Vec<u64>;
+
+    /// The names that a call with this number may turn out to have: several where it stands for another one (`socketcall`, which comes last),
+    /// none where the number has no name.
+    fn names(&self, abi: Abi, number: u64) -> Vec<&'static str>;
+
+    /// The register (0 to 5) of the first descriptor that the call gets; none if it gets none, or has several names.
+    fn descriptor(&self, abi: Abi, number: u64) -> Option<usize>;
+
+    /// Where the argument with this name is; none if the call has none. Not asked where a call has several names, or none.
+    fn argument(&self, abi: Abi, number: u64, name: &str) -> Option<Place>;
+
+    /// Whether the call may name a path or get a descriptor, so that it can have [paths](crate::Decoded::paths).
+    fn has_paths(&self, abi: Abi, number: u64) -> bool;
+
+    /// The names that arguments have.
+    fn arguments(&self) -> Vec<&'static str>;
+
+    /// The names of errors: `ENOENT`.
+    fn errors(&self) -> Vec<&'static str>;
+}
+
+/// Where an argument is before the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this register (0 to 5). If its text is an integer, the lower 32 bits of that are those of the register.
+    Register(u8),
+    /// In memory, in part of a register, or rendered as something else than what the register holds.
+    Elsewhere,
 }
 
 #[cfg(test)]

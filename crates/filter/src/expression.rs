@@ -14,9 +14,9 @@ use renacer_events::{Abi, Call, Select, Test};
 use self::decide::Subject;
 use self::field::Field;
 use self::tree::{Comparison, Node};
-use crate::calls::Calls;
 use crate::error::FilterError;
 use crate::names::Names;
+use renacer_events::Calls;
 
 /// A condition on calls: `syscall == "openat" and error == "ENOENT"`. docs/filters.md describes the language.
 ///

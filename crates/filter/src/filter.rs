@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use renacer_events::{Abi, Call, Select, Test};
 
-use crate::calls::Calls;
 use crate::error::FilterError;
 use crate::expression::Expression;
 use crate::names::Names;
 use crate::paths::Paths;
 use crate::qualifier::{Qualified, Signals, Statuses};
+use renacer_events::Calls;
 
 /// What a user gives, option by option.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,6 @@ mod pattern;
 mod qualifier;
 mod suggest;
 
-pub use calls::{Calls, Place};
 pub use error::FilterError;
 pub use expression::Expression;
 pub use filter::{Filter, Outcome, Specs};

@@ -4,9 +4,9 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use renacer_events::Abi;
+use renacer_events::{Abi, Calls};
 
-use crate::calls::{Calls, UNNAMED, all_names};
+use crate::calls::{UNNAMED, all_names};
 use crate::suggest::nearest;
 
 /// The names, and the text in which they stand.

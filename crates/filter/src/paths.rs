@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use renacer_events::{Abi, Call, Test, Text};
 
-use crate::calls::Calls;
+use renacer_events::Calls;
 
 /// How many answers are remembered.
 const REMEMBERED: usize = 1024;

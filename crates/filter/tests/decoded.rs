@@ -2,8 +2,8 @@
 
 mod support;
 
-use renacer_events::{Abi, Call, Caller, Decode, Entry, Memory, RawCall, Return, Select};
-use renacer_filter::{Calls, Expression, Place};
+use renacer_events::{Abi, Call, Caller, Calls, Decode, Entry, Memory, Place, RawCall, Return, Select};
+use renacer_filter::Expression;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
 use support::Facts;
 

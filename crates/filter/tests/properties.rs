@@ -4,8 +4,8 @@ mod support;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use renacer_events::{Abi, Argument, Call, Errno, Select, Test, Text};
-use renacer_filter::{Calls, Expression, Filter, Place, Specs};
+use renacer_events::{Abi, Argument, Call, Calls, Errno, Place, Select, Test, Text};
+use renacer_filter::{Expression, Filter, Specs};
 use support::{Facts, call};
 
 fn config() -> ProptestConfig {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use renacer_events::Abi;
+use renacer_events::{Abi, Calls, Place};
 
 use crate::decode::calls::WAITS;
 use crate::decode::spec::{self, Kind};
@@ -117,6 +117,46 @@ fn own(abi: Abi, number: u64) -> Option<&'static spec::Resolved> {
     match indirect::possible_names(abi, number).is_empty() {
         true => spec::resolved(abi, number),
         false => None,
+    }
+}
+
+/// All that is known here, for filters.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownCalls;
+
+impl Calls for KnownCalls {
+    fn abis(&self) -> &[Abi] {
+        ABIS
+    }
+
+    fn numbers(&self, abi: Abi) -> Vec<u64> {
+        self::numbers(abi).map(|(number, _)| number).collect()
+    }
+
+    fn names(&self, abi: Abi, number: u64) -> Vec<&'static str> {
+        self::possible_names(abi, number)
+    }
+
+    fn descriptor(&self, abi: Abi, number: u64) -> Option<usize> {
+        self::descriptor(abi, number)
+    }
+
+    fn argument(&self, abi: Abi, number: u64, name: &str) -> Option<Place> {
+        let place = |register: usize| u8::try_from(register).map_or(Place::Elsewhere, Place::Register);
+        let has = self::has_argument(abi, number, name);
+        has.then(|| self::integer_argument(abi, number, name).map_or(Place::Elsewhere, place))
+    }
+
+    fn has_paths(&self, abi: Abi, number: u64) -> bool {
+        self::has_paths(abi, number)
+    }
+
+    fn arguments(&self) -> Vec<&'static str> {
+        self::argument_names().into_iter().collect()
+    }
+
+    fn errors(&self) -> Vec<&'static str> {
+        self::error_names().collect()
     }
 }
 

@@ -3,11 +3,11 @@
 //! Two tests are computed together: one that holds whenever the expression may hold, and one that holds only if it will.
 //! `not` exchanges them.
 
-use renacer_events::{Abi, Test};
+use renacer_events::{Abi, Calls, Place, Test};
 
 use super::field::Field;
 use super::tree::{Comparison, Literal, Node, Operand};
-use crate::calls::{Calls, Place, UNNAMED, possible_names};
+use crate::calls::{UNNAMED, possible_names};
 
 /// A test with more parts than this is of no use to a seccomp program, and [`Test::Always`] is the safe answer.
 const MOST_PARTS: usize = 64;

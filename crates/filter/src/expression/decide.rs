@@ -5,7 +5,7 @@ use renacer_events::{Attribute, Call, Text, Value};
 use super::field::Field;
 use super::literal::integer;
 use super::tree::{Comparison, Literal, Node, Operand, Operator};
-use crate::calls::Calls;
+use renacer_events::Calls;
 
 /// A call, and what else an expression may be about.
 #[derive(Clone, Copy)]

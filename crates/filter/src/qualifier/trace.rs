@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use renacer_events::{Abi, Call, Test};
+use renacer_events::{Abi, Call, Calls, Test};
 
 use super::{misplaced, words};
-use crate::calls::{Calls, possible_names};
+use crate::calls::possible_names;
 use crate::classes::Class;
 use crate::error::{Fault, shown};
 use crate::names::Names;
