@@ -56,12 +56,16 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let text = text_target(&options)?;
     let named = options.output.as_deref().map(|path| create(path, options.force)).transpose()?;
 
-    let capture = capture::Options { string_limit: options.string_limit as usize, capture_data: options.capture_data };
     let at_timeout = match options.on_timeout {
         OnTimeout::Detach => AtTimeout::Detach,
         OnTimeout::Kill => AtTimeout::Kill,
     };
     let chosen = choose::choose(&options, &interrupts)?;
+    let capture = capture::Options {
+        string_limit: options.string_limit as usize,
+        capture_data: options.capture_data,
+        all_descriptors: chosen.all_paths,
+    };
     let engine = renacer_ptrace::Options {
         follow: !options.no_follow,
         capture,

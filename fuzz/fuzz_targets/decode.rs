@@ -124,7 +124,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut input = Input(bytes);
     let string_limit = input.choose(&[32, 0, 1, 300, 100_000]);
     let bits = input.byte();
-    let options = Options { string_limit, capture_data: bits & 1 != 0 };
+    let options = Options { string_limit, capture_data: bits & 1 != 0, all_descriptors: bits & 16 != 0 };
     let (descriptors_in_text, everywhere, contradicts) = (bits & 2 != 0, bits & 4 != 0, bits & 8 != 0);
     let steps: Vec<Step> = (0..input.below(9)).map(|_| step(&mut input)).collect();
     let bytes = input.rest();

@@ -8,6 +8,10 @@ int main(void) {
     struct pollfd both[2] = {{null, POLLIN}, {zero, POLLIN}};
     poll(both, 2, 0);
     poll(both + 1, 1, 0);
+    // One of many, behind those that are shown.
+    struct pollfd many[200];
+    for (int i = 0; i < 200; i++) many[i] = (struct pollfd){i < 150 ? -1 : null, POLLIN};
+    poll(many, 200, 0);
     fd_set set;
     FD_ZERO(&set);
     FD_SET(null, &set);

@@ -12,11 +12,13 @@ pub struct Options {
     pub string_limit: usize,
     /// Whether the contents of buffers that are read or written (files, pipes, sockets) are copied.
     pub capture_data: bool,
+    /// Whether all descriptors that a call waits for are copied, also those that are not shown, for filters that ask for a path.
+    pub all_descriptors: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { string_limit: 32, capture_data: false }
+        Options { string_limit: 32, capture_data: false, all_descriptors: false }
     }
 }
 

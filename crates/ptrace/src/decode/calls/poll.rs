@@ -20,7 +20,12 @@ const POLLFD: usize = 8;
 /// An array of `struct pollfd`: its length is the second argument.
 static POLLFDS: Complex = Complex {
     at_entry: Some(|copier, address| {
-        copier.array(address, copier.arguments[1] as u32 as u64, POLLFD);
+        let count = copier.arguments[1] as u32;
+        if copier.options.all_descriptors {
+            copier.as_many(address, count as usize * POLLFD);
+        } else {
+            copier.array(address, count.into(), POLLFD);
+        }
     }),
     at_return: Some(|copier, address, result| {
         // Only those that are ready are kept: there may be thousands of the others.

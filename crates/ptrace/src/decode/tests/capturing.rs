@@ -143,8 +143,11 @@ fn nothing_panics_and_nothing_grows_whatever_the_arguments_and_the_memory() {
     for round in 0..24u64 {
         for abi in [Abi::X86_64, Abi::I386, Abi::X32, Abi::Aarch64] {
             for number in 0..480 {
-                let options =
-                    Options { string_limit: [32, 0, 4000][(round % 3) as usize], capture_data: round % 2 == 1 };
+                let options = Options {
+                    string_limit: [32, 0, 4000][(round % 3) as usize],
+                    capture_data: round % 2 == 1,
+                    all_descriptors: round % 5 == 1,
+                };
                 let arguments: [u64; 6] = std::array::from_fn(|_| {
                     let value = next();
                     let value = match value % 5 {
