@@ -1,5 +1,6 @@
-//! How long deciding takes: `cargo test --release -p renacer-filter --test speed -- --ignored --nocapture`.
+//! How long deciding takes: `cargo bench -p renacer-filter`.
 
+#[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::time::Instant;
@@ -8,9 +9,7 @@ use renacer_events::{Abi, Argument, Select};
 use renacer_filter::{Filter, Specs};
 use support::{Facts, call};
 
-#[test]
-#[ignore = "prints figures"]
-fn time_a_call() {
+fn main() {
     let mut read = call(Abi::X86_64, "read", [3, 0x7ff0, 4096, 0, 0, 0]);
     read.decoded.arguments = vec![Argument { name: "count", text: "4096".into() }];
     read.decoded.paths = vec!["/tmp/some/file/of/the/usual/length.txt".into()];
