@@ -361,6 +361,7 @@ impl Run {
                 ),
                 loss(file.map_or(0, Writer::parts_left_out) + rest.parts_left_out, "attribute left out"),
             ],
+            redacted: totals.redacted,
             gaps: totals.gaps,
             gaps_duration: Duration::from_nanos(totals.gaps_duration),
             merged_calls: delivery.merged.calls,

@@ -43,6 +43,7 @@ impl Written {
         assert_eq!(self.finished.status.code(), Some(0), "{}", self.finished.stderr);
         let leak = self.all.find(secret).map(|at| &self.all[at.saturating_sub(300)..(at + 50).min(self.all.len())]);
         assert_eq!(leak, None);
+        assert!(self.finished.stderr.contains(" redacted; trace "), "it is told: {}", self.finished.stderr);
         assert!(self.all.contains("REDACTED"), "{}", self.all);
     }
 }

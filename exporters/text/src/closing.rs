@@ -29,6 +29,8 @@ pub struct Counts<'a> {
     pub gaps: u64,
     /// How long these were together.
     pub gaps_duration: Duration,
+    /// Texts that a secret was removed from.
+    pub redacted: u64,
     /// Calls that have no span of their own but are counted in a merged one.
     pub merged_calls: u64,
     /// The spans that stand for them.
@@ -117,6 +119,9 @@ impl Display for Counts<'_> {
         }
         if self.gaps > 0 {
             write!(out, "; {} of {} in all untraced", Count(self.gaps, "gap"), Seconds(self.gaps_duration))?;
+        }
+        if self.redacted > 0 {
+            write!(out, "; {} redacted", Count(self.redacted, "text"))?;
         }
         let rejected = Loss { count: self.rejected, what: "span refused by the collector" };
         let mut separator = "; LOST: ";
@@ -249,6 +254,7 @@ mod tests {
             ],
             merged_calls: 98_000,
             merged_spans: 2,
+            redacted: 3,
             gaps: 12,
             gaps_duration: Duration::from_millis(1250),
             rejected: 1,
@@ -264,7 +270,7 @@ mod tests {
             "renacer: 1,000,000 calls by 3 processes with 8 threads in 3 min 20 s: \
              900,000 spans delivered to grpc://c:4317 (2,000 of them late), \
              1,000 spans to be sent later in \"a b\\n.jsonl\", 5 spans refused by the collector in c.jsonl and 7 files before it; \
-             98,000 calls merged into 2 spans; 12 gaps of 1.25 s in all untraced; LOST: 1 span refused by the collector, 12 events dropped, 1 text"
+             98,000 calls merged into 2 spans; 12 gaps of 1.25 s in all untraced; 3 texts redacted; LOST: 1 span refused by the collector, 12 events dropped, 1 text"
         );
     }
 
