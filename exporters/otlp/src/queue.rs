@@ -1,13 +1,19 @@
 //! What the thread that has spans and the thread that sends them share: the open batch, those that wait, those under way.
 
+mod load;
+mod reach;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
-use renacer_events::{Span, SpanId};
+use renacer_events::Span;
 use tokio::sync::Notify;
 
+pub(crate) use self::load::{Content, Load};
+use self::reach::{FIRST_REST, LONGEST_REST};
+pub(crate) use self::reach::{Reach, with_jitter};
 use crate::config::Config;
 use crate::encode::{Body, Encoder};
 use crate::exporter::{Counts, Settled};
@@ -18,77 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const LOOK_AT_BACKLOG_EVERY: Duration = Duration::from_millis(10);
 /// Portions of a backlog that are here at once.
 const MAX_PORTIONS: usize = 8;
-/// The first pause before a collector that could not be reached is tried again; it doubles each time.
-const FIRST_REST: Duration = Duration::from_millis(200);
-/// The longest such pause of our own choice.
-const LONGEST_REST: Duration = Duration::from_secs(3);
-/// The same when the run is over and only delivery is waited for.
-const LONGEST_LAST_REST: Duration = Duration::from_millis(500);
-/// A collector that wants to be left alone for longer is tried again nevertheless.
-const LONGEST_ASKED_REST: Duration = Duration::from_secs(600);
-/// At the end, a collector that was never reached gets this long, and this many attempts.
-const LAST_CHANCE: Duration = Duration::from_secs(1);
-const LAST_ATTEMPTS: u32 = 2;
 /// Most warnings that are kept until they are fetched.
 const MAX_WARNINGS: usize = 16;
-
-/// What a request delivers.
-pub(crate) enum Load {
-    /// Fresh spans.
-    Spans(Vec<Span>),
-    /// Spans that have been waiting elsewhere, in this portion.
-    Backlog(u64, Vec<Span>),
-    /// So many spans that exist only in the request itself, in this portion.
-    Encoded(u64, usize),
-}
-
-impl Load {
-    pub(crate) fn count(&self) -> usize {
-        match self {
-            Load::Spans(spans) | Load::Backlog(_, spans) => spans.len(),
-            Load::Encoded(_, count) => *count,
-        }
-    }
-
-    fn is_backlog(&self) -> bool {
-        matches!(self, Load::Backlog(..))
-    }
-}
-
-/// What is sent for it.
-pub(crate) enum Content {
-    Body(Body),
-    Encoded(Bytes),
-}
-
-impl Content {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Content::Body(body) => body.len(),
-            Content::Encoded(bytes) => bytes.len(),
-        }
-    }
-
-    pub(crate) fn finish(self) -> Bytes {
-        match self {
-            Content::Body(body) => body.finish(),
-            Content::Encoded(bytes) => bytes,
-        }
-    }
-}
-
-/// Whether the collector takes spans, as far as known.
-pub(crate) enum Reach {
-    Unknown,
-    Up,
-    /// It does not. Now and then one batch is sent to see whether that has changed.
-    Down {
-        next_probe: Instant,
-        probing: bool,
-        /// How long it was left alone.
-        rest: Duration,
-    },
-}
 
 /// A portion that is not settled yet.
 struct Portion {
@@ -257,38 +194,6 @@ impl State {
                 self.settle(portion, count, |settled| settled.encoded_refused += count as u64);
             }
         }
-    }
-
-    /// Something came back that shows that somebody is there; `success`: spans were taken.
-    pub(crate) fn reached(&mut self, success: bool) {
-        self.reach = Reach::Up;
-        (self.answered, self.nobody) = (true, false);
-        if success {
-            self.last_success = Some(Instant::now());
-        }
-    }
-
-    /// An attempt found nobody.
-    pub(crate) fn found_nobody(&mut self) {
-        self.nobody = true;
-        self.last_failures += u32::from(self.ending.is_some());
-    }
-
-    /// Leaves the collector alone for a while; `asked`: for how long it wants that.
-    pub(crate) fn rest(&mut self, asked: Option<Duration>) {
-        let longest = if self.ending.is_some() { LONGEST_LAST_REST } else { LONGEST_REST };
-        let rest = match &self.reach {
-            Reach::Down { rest, .. } => (*rest * 2).min(longest),
-            Reach::Unknown | Reach::Up => FIRST_REST,
-        };
-        let pause = with_jitter(rest).max(asked.unwrap_or_default().min(LONGEST_ASKED_REST));
-        self.reach = Reach::Down { next_probe: Instant::now() + pause, probing: false, rest };
-    }
-
-    /// Whether the collector was never there, and it is time not to wait for it any more.
-    fn is_hopeless(&self, now: Instant) -> bool {
-        let Some(ending) = self.ending.filter(|_| self.nobody && !self.answered) else { return false };
-        self.last_failures >= LAST_ATTEMPTS || now >= ending + LAST_CHANCE
     }
 
     pub(crate) fn warn(&mut self, text: String) {
@@ -569,10 +474,4 @@ impl Shared {
             state.warn(text);
         }
     }
-}
-
-/// A pause with a random part of up to half of it behind it, so that several tracers do not come back all at once.
-pub(crate) fn with_jitter(pause: Duration) -> Duration {
-    let random = u64::from_be_bytes(SpanId::random().0) % 1000;
-    pause + pause * random as u32 / 2000
 }
