@@ -4,6 +4,7 @@
 //! is kept is bounded by what is alive: threads, processes, and one exec at a time for each of them.
 
 mod call_span;
+mod calls;
 mod context;
 #[cfg(test)]
 mod fixture;
@@ -21,22 +22,19 @@ mod totals;
 
 use std::sync::Arc;
 
-use self::call_span::{CallSpans, Place};
+use self::call_span::CallSpans;
 use self::open::{ImageSpan, OpenSpan, Parent, ThreadSpan, Trace};
 pub use self::options::Options;
 pub use self::sink::Sink;
-use self::state::{OpenCall, Process, Replaced, Thread};
+use self::state::{Process, Replaced, Thread};
 pub use self::totals::Totals;
 use crate::escape::shorten;
 use crate::ids::SpanIds;
 use crate::resource::{ImageFacts, resource};
 use crate::{
-    Abi, ActiveSpan, Attribute, Call, Caller, Decode, Entry, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid,
-    ProcessStarted, RawCall, Return, Select, Signal, Span, Text, Tid,
+    Attribute, Decode, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid, ProcessStarted, Select, Signal, Span,
+    Text, Tid,
 };
-
-/// The kernel's ERESTART_RESTARTBLOCK, negative: the call goes on as `restart_syscall`.
-const RESTART_BLOCK: i64 = -516;
 
 /// Turns the events of a run, in order, into calls and spans.
 pub struct Assembler<D, S> {
@@ -260,135 +258,6 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         self.totals.threads += 1;
     }
 
-    fn entered(&mut self, tid: Tid, at: u64, mut entry: Entry) {
-        self.end_call(tid, at, None, false);
-        let Some(thread) = self.threads.get_mut(&tid) else {
-            self.totals.unknown_events += 1;
-            return;
-        };
-        let Some(process) = self.processes.get_mut(&thread.pid) else {
-            self.totals.unknown_events += 1;
-            return;
-        };
-        if !process.entered {
-            process.entered = true;
-            if process.awaits_exec && !process.threaded {
-                // What came before is ours, not the program's.
-                process.image.open.begin(at);
-            }
-        }
-        let interrupted = thread.interrupted.take();
-        let link = interrupted.filter(|_| is_restart(&entry));
-        let parent = thread.span.as_ref().map_or(process.image.open.id, |span| span.open.id);
-        let caller = Caller { stack: entry.stack.take(), creator: thread.creator.clone() };
-        let id = self.ids.next();
-        // What the program does not sample has no span that others could belong to.
-        let context = entry.context.take().filter(|span| span.sampled);
-        thread.call = Some(OpenCall {
-            id,
-            parent,
-            context,
-            link,
-            is_linked: false,
-            tid,
-            start: at,
-            entry,
-            caller,
-            unsure: false,
-        });
-    }
-
-    fn returned(&mut self, tid: Tid, at: u64, returned: &Return) {
-        match self.threads.get(&tid) {
-            None => self.totals.unknown_events += 1,
-            Some(thread) if thread.call.is_none() => self.totals.orphan_returns += 1,
-            Some(_) => self.end_call(tid, at, Some(returned), false),
-        }
-    }
-
-    /// Ends the call in flight, if there is one. `exits`: the thread is gone by itself.
-    fn end_call(&mut self, tid: Tid, at: u64, returned: Option<&Return>, exits: bool) {
-        let Some(thread) = self.threads.get_mut(&tid) else { return };
-        let Some(open) = thread.call.take() else { return };
-        let replaced = thread.replaced.take();
-        let pid = thread.pid;
-        if open.entry.watched && returned.is_none() {
-            // Only its entry had to be known.
-            if let Some(replaced) = replaced {
-                self.end_replaced(*replaced, at);
-            }
-            return;
-        }
-        let decoded =
-            self.decoder.call(RawCall { pid, tid: open.tid, entry: &open.entry, returned, unsure: open.unsure });
-        let unfinished = returned.is_none() && !(exits && matches!(&*decoded.name, "exit" | "exit_group"));
-        let result = returned.map(|returned| returned.value);
-        let itself = open.itself();
-        let mut call = Call {
-            pid,
-            tid: open.tid,
-            start: open.start,
-            end: at.max(open.start),
-            abi: open.entry.abi,
-            number: open.entry.number,
-            raw_arguments: open.entry.arguments,
-            result,
-            decoded,
-            caller: open.caller,
-        };
-        if open.entry.watched || self.select.as_ref().is_some_and(|select| !select.wants(&call, &thread.name)) {
-            if let Some(replaced) = replaced {
-                self.end_replaced(*replaced, call.end);
-            }
-            return;
-        }
-        if let Some(redact) = &self.options.redact {
-            self.totals.redacted += call.decoded.redact(&**redact);
-        }
-        self.totals.calls += 1;
-        self.totals.unfinished += u64::from(unfinished);
-        if result == Some(RESTART_BLOCK) {
-            // Whatever goes on with it will link to it.
-            thread.interrupted = Some(itself);
-        }
-        self.sink.call(&call, &thread.name);
-
-        let (start, end) = (call.start, call.end.max(call.start.saturating_add(1)));
-        let Some(process) = self.processes.get_mut(&pid) else { return };
-        let place = |image: &mut ImageSpan, span: Option<&mut ThreadSpan>| {
-            match span.filter(|span| span.open.id == open.parent) {
-                Some(span) => span.open.cover(start, end),
-                None => image.open.cover(start, end),
-            }
-            let resource = image.resource.clone();
-            let is_linked = open.is_linked || result == Some(RESTART_BLOCK);
-            Place { id: open.id, parent: open.parent, link: open.link, is_linked, unfinished, resource }
-        };
-        match replaced {
-            None => {
-                let place = place(&mut process.image, thread.span.as_mut());
-                self.call_span(call, place, open.context);
-            }
-            Some(mut replaced) => {
-                let place = place(&mut replaced.image, replaced.thread.as_mut().map(|(span, _)| span));
-                self.call_span(call, place, open.context);
-                self.end_replaced(*replaced, end);
-            }
-        }
-    }
-
-    fn call_span(&mut self, call: Call, place: Place, context: Option<Arc<ActiveSpan>>) {
-        if self.options.sampled {
-            let mut span = self.call_spans.span(&self.trace, call, place);
-            if let Some(context) = context {
-                self.belongs(&mut span, &context);
-            }
-            self.emit(span);
-        } else {
-            self.totals.spans_not_sampled += 1;
-        }
-    }
-
     /// Ends the spans of an image whose process runs another program now.
     fn end_replaced(&mut self, mut replaced: Replaced, at: u64) {
         if let Some((span, name)) = replaced.thread.take() {
@@ -549,14 +418,4 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             self.totals.spans_not_sampled += 1;
         }
     }
-}
-
-/// Whether a call is `restart_syscall`, by which the kernel goes on with an interrupted call.
-fn is_restart(entry: &Entry) -> bool {
-    let number = match entry.abi {
-        Abi::X86_64 | Abi::X32 => 219,
-        Abi::I386 => 0,
-        Abi::Aarch64 => 128,
-    };
-    entry.number == number
 }
