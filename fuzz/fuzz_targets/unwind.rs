@@ -19,8 +19,8 @@ impl ReadMemory for Memory {
         if address >> 12 & 7 == 7 {
             return 0;
         }
-        for (byte, at) in buffer.iter_mut().zip(address..) {
-            *byte = self.0[at as usize & 1];
+        for (offset, byte) in buffer.iter_mut().enumerate() {
+            *byte = self.0[(address as usize).wrapping_add(offset) & 1];
         }
         buffer.len()
     }
