@@ -165,7 +165,8 @@ pub struct TraceOptions {
     #[arg(long, value_name = "PATH", help_heading = "Source")]
     pub not_user_code: Vec<PathBuf>,
 
-    /// Do not look for the spans that the program itself publishes: all calls belong to Renacer's own trace.
+    /// Do not look for the spans that the program itself publishes, nor for the callers that its children are started with: all calls
+    /// belong to Renacer's own trace.
     #[arg(long, help_heading = "Spans")]
     pub no_context: bool,
 

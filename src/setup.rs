@@ -41,7 +41,7 @@ fn overrides(options: &CollectorOptions) -> Overrides {
 pub fn assembly(options: &TraceOptions) -> anyhow::Result<(Options, Vec<String>)> {
     let mut warnings = Vec::new();
     let parent = match &options.trace_parent {
-        Some(text) => Some(environment::parse_traceparent(text).ok_or_else(|| {
+        Some(text) => Some(SpanContext::from_traceparent(text).ok_or_else(|| {
             anyhow::anyhow!(
                 "--trace-parent {text}: not a W3C traceparent; an example is \
                  00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -63,6 +63,7 @@ pub fn assembly(options: &TraceOptions) -> anyhow::Result<(Options, Vec<String>)
         root_span_id: SpanId::random(),
         parent,
         sampled,
+        join_callers: !options.no_context && environment::joins_callers(&variable),
         clock: Clock::new(renacer_ptrace::realtime(), renacer_ptrace::monotonic()),
         rotate: options.rotate,
         span_names_target: options.span_names == SpanNames::Target,

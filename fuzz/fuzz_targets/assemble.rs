@@ -23,6 +23,9 @@ const CALLER: SpanId = SpanId([4; 8]);
 const ROOT: SpanId = SpanId([5; 8]);
 const CALLERS_TRACE: TraceId = TraceId([3; 16]);
 const OWN_TRACE: TraceId = TraceId([2; 16]);
+/// The caller of a program that has one of its own.
+const OTHER: SpanId = SpanId([6; 8]);
+const OTHERS_TRACE: TraceId = TraceId([8; 16]);
 
 /// Knows no call; tells what it was told of processes.
 #[derive(Default)]
@@ -104,8 +107,14 @@ fn image(input: &mut Input<'_>) -> Image {
         name: text,
         vpid: input.flag().then_some(1),
         cgroup: input.flag().then(|| "0::/docker/".to_owned() + &"a".repeat(64)),
+        caller: input.flag().then(|| caller(OTHERS_TRACE, OTHER, input.flag())),
         ..Image::default()
     }
+}
+
+/// What a program's environment says.
+fn caller(trace_id: TraceId, span_id: SpanId, sampled: bool) -> SpanContext {
+    SpanContext { trace_id, span_id, sampled, trace_state: "a=b".into(), remote: true }
 }
 
 fn status(input: &mut Input<'_>) -> ExitStatus {
@@ -213,6 +222,10 @@ fn check(spans: &[Span], caller: Option<SpanId>) {
         assert!(span.events.len() <= 128 && span.events.is_sorted_by_key(|event| event.at));
         assert!(span.events.iter().all(|event| span.start <= event.at && event.at <= span.end), "{span:?}");
         assert!(span.links.iter().all(|link| ids.contains_key(&link.span_id)), "{span:?}");
+        if span.parent_id == Some(OTHER) {
+            assert_eq!((span.kind, span.trace_id), (SpanKind::Process, OTHERS_TRACE));
+            continue;
+        }
         let Some(parent) = span.parent_id.filter(|id| Some(*id) != caller).map(|id| ids[&id]) else {
             // A trace that goes on for another one has no caller.
             let first = if caller.is_some() { CALLERS_TRACE } else { OWN_TRACE };
@@ -265,11 +278,13 @@ fuzz_target!(|bytes: &[u8]| {
     });
     let caller = parent.as_ref().map(|parent| parent.span_id);
     let sampled = input.below(8) != 0;
+    let joins_callers = input.flag();
     let options = Options {
         trace_id: OWN_TRACE,
         root_span_id: ROOT,
         parent,
         sampled,
+        join_callers: joins_callers,
         clock: Clock::new(1_700_000_000_000_000_000, 1000),
         rotate: input.flag().then(|| std::time::Duration::from_nanos(1 + u64::from(input.byte()))),
         span_names_target: input.flag(),
@@ -295,14 +310,20 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(totals.spans, made.spans.len() as u64);
     if sampled {
         check(&made.spans, caller);
-        assert_eq!((totals.calls, totals.spans_not_sampled), (of(SpanKind::Call), 0));
-        assert!(of(SpanKind::Process) >= totals.processes && totals.threads >= totals.processes);
+        assert!(totals.calls - of(SpanKind::Call) <= totals.spans_not_sampled && totals.threads >= totals.processes);
+        assert!(of(SpanKind::Process) + totals.spans_not_sampled >= totals.processes);
         let dropped: u64 = made.spans.iter().map(|span| u64::from(span.dropped_events)).sum();
         let kept: u64 = made.spans.iter().map(|span| span.events.len() as u64).sum();
-        assert_eq!((totals.signals, totals.signals_dropped), (kept + dropped, dropped));
-        merge(merging, made.spans, totals.calls, caller);
+        // Those of programs whose caller samples nothing are in no span.
+        assert!(kept + dropped <= totals.signals && dropped <= totals.signals_dropped);
+        if totals.spans_not_sampled == 0 {
+            assert_eq!((totals.signals, totals.signals_dropped), (kept + dropped, dropped));
+        }
+        let calls = of(SpanKind::Call);
+        merge(merging, made.spans, calls, caller);
     } else {
-        assert_eq!(made.spans.len(), 0);
-        assert!(totals.spans_not_sampled >= totals.calls);
+        // Only those of programs whose own caller samples, in its trace or the one it rotated to, are made.
+        assert!(made.spans.is_empty() || joins_callers);
+        assert!(totals.spans_not_sampled + of(SpanKind::Call) >= totals.calls);
     }
 });

@@ -13,6 +13,8 @@ pub struct Span {
     pub span_id: String,
     pub parent_id: Option<String>,
     pub name: String,
+    /// Renacer made it; in a server there may be spans of other programs.
+    pub ours: bool,
     pub start: u64,
     pub end: u64,
     pub attributes: BTreeMap<String, Value>,
@@ -75,6 +77,7 @@ impl Trace {
             assert!(line.len() < 1 << 20, "a line of {} bytes", line.len());
             trace.add(&serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
         }
+        assert!(trace.spans.iter().all(|span| span.ours), "Renacer's own file has spans of another scope");
         trace
     }
 
@@ -88,17 +91,21 @@ impl Trace {
     fn add(&mut self, data: &Value) {
         for resource in array(data, "resourceSpans") {
             let attributes = Arc::new(attributes(&resource["resource"]));
-            let instance = attributes["service.instance.id"].as_str().expect("service.instance.id").to_owned();
+            // Other programs' spans, in a server, may have none.
+            let instance = attributes.get("service.instance.id").and_then(Value::as_str).unwrap_or_default().to_owned();
             for scope in array(resource, "scopeSpans") {
-                assert_eq!(scope["scope"]["name"], "renacer");
-                self.spans.extend(array(scope, "spans").iter().map(|span| read_span(span, &instance, &attributes)));
+                let ours = scope["scope"]["name"] == "renacer";
+                assert!(!ours || !instance.is_empty(), "service.instance.id is missing");
+                self.spans.extend(
+                    array(scope, "spans").iter().map(|span| Span { ours, ..read_span(span, &instance, &attributes) }),
+                );
             }
         }
     }
 
-    /// Spans of one kind.
+    /// Renacer's spans of one kind.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Span> {
-        self.spans.iter().filter(move |span| span.kind() == kind)
+        self.spans.iter().filter(move |span| span.ours && span.kind() == kind)
     }
 
     /// The number of calls per name.
@@ -244,6 +251,7 @@ fn read_span(span: &Value, instance: &str, resource: &Arc<BTreeMap<String, Value
         span_id: id("spanId", 16),
         parent_id: Some(id("parentSpanId", 16)).filter(|id| !id.is_empty()),
         name: span["name"].as_str().expect("a name").to_owned(),
+        ours: false,
         start: time("startTimeUnixNano"),
         end: time("endTimeUnixNano"),
         attributes: attributes(span),

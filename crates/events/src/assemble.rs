@@ -33,7 +33,7 @@ use crate::ids::SpanIds;
 use crate::resource::{ImageFacts, resource};
 use crate::{
     Attribute, Decode, Event, EventKind, ExitStatus, FastMap, Image, Origin, Pid, ProcessStarted, Select, Signal, Span,
-    Text, Tid,
+    SpanContext, Text, Tid,
 };
 
 /// Turns the events of a run, in order, into calls and spans.
@@ -70,12 +70,11 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             totals.redacted = options.resource.redact(&**redact);
         }
         let mut taken = vec![options.root_span_id];
-        let mut trace = Trace { id: options.trace_id, state: None };
+        let mut trace = Trace { id: options.trace_id, state: None, sampled: options.sampled };
         let mut context = Parent::default();
         if let Some(parent) = &options.parent {
             taken.push(parent.span_id);
-            trace.id = parent.trace_id;
-            trace.state = (!parent.trace_state.is_empty()).then(|| Arc::from(&*parent.trace_state));
+            trace = Trace::of(parent, options.sampled);
             context = Parent { id: Some(parent.span_id), is_remote: parent.remote };
         }
         Assembler {
@@ -160,7 +159,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         if let Some(mut root) = self.root.take() {
             root.attributes.extend(self.totals.attributes());
             root.attributes.extend(root_attributes);
-            self.emit(root);
+            self.emit(root, self.options.sampled);
         }
         (self.totals, self.sink)
     }
@@ -196,16 +195,18 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let has_span = self.select.is_none();
         let (link, creator) =
             creator.and_then(|creator| creator.call.as_mut()).map(|call| call.link(has_span)).unwrap_or_default();
-        let parent = [parent_pid, started.parent_pid.filter(|_| started.origin != Origin::Launched)]
+        let place = [parent_pid, started.parent_pid.filter(|_| started.origin != Origin::Launched)]
             .into_iter()
             .flatten()
             .find_map(|pid| self.processes.get(&pid))
-            .map_or(self.context, |process| Parent { id: Some(process.image.open.id), is_remote: false });
+            .map_or((self.trace.clone(), self.context), |process| {
+                (process.image.trace.clone(), Parent { id: Some(process.image.open.id), is_remote: false })
+            });
         let id = if self.totals.processes == 0 { self.options.root_span_id } else { self.ids.next() };
         self.totals.processes += 1;
         self.totals.threads += 1;
         let open = OpenSpan::new(id, at, link);
-        let image = self.image(open, parent, pid, started.parent_pid, &started.image);
+        let image = self.image(open, place, (pid, started.parent_pid), &started.image);
         let process = Process {
             parent_pid: started.parent_pid,
             number: self.totals.processes,
@@ -222,7 +223,13 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     }
 
     /// The span of a process's image, with its resource.
-    fn image(&mut self, open: OpenSpan, parent: Parent, pid: Pid, parent_pid: Option<Pid>, image: &Image) -> ImageSpan {
+    fn image(
+        &mut self,
+        open: OpenSpan,
+        place: (Trace, Parent),
+        (pid, parent_pid): (Pid, Option<Pid>),
+        image: &Image,
+    ) -> ImageSpan {
         let mut facts = ImageFacts::new(image);
         if let Some(redact) = &self.options.redact {
             self.totals.redacted += facts.redact(&**redact);
@@ -230,7 +237,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         self.totals.truncated += facts.truncated;
         self.images += 1;
         let resource = resource(&self.options.resource, self.trace.id, self.images, pid, parent_pid, image, &facts);
-        ImageSpan::new(open, parent, pid, parent_pid, facts, Arc::new(resource))
+        ImageSpan::new(open, place, (pid, parent_pid), image.caller.clone(), facts, Arc::new(resource))
     }
 
     fn thread_started(&mut self, pid: Pid, tid: Tid, at: u64, creator: Option<Tid>, name: String) {
@@ -261,11 +268,10 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     /// Ends the spans of an image whose process runs another program now.
     fn end_replaced(&mut self, mut replaced: Replaced, at: u64) {
         if let Some((span, name)) = replaced.thread.take() {
-            let span = span.finish(&self.trace, at, &name, &mut replaced.image);
-            self.emit(span);
+            let span = span.finish(at, &name, &mut replaced.image);
+            self.emit(span, replaced.image.trace.sampled);
         }
-        let span = replaced.image.finish(&self.trace, at, None);
-        self.emit_process(span);
+        self.end_image(replaced.image, at, None);
     }
 
     fn signal(&mut self, tid: Tid, at: u64, signal: &Signal) {
@@ -318,7 +324,15 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             true => process.image.open.take(),
             false => OpenSpan::new(self.ids.next(), at, call),
         };
-        let new = self.image(open, process.image.parent, pid, process.parent_pid, image);
+        let own = own_caller(&process.image, image).filter(|_| !first && self.options.join_callers);
+        let place = match own {
+            Some(caller) => (Trace::of(caller, caller.sampled), Parent { id: Some(caller.span_id), is_remote: true }),
+            None => (process.image.trace.clone(), process.image.parent),
+        };
+        let mut new = self.image(open, place, (pid, process.parent_pid), image);
+        if own.is_some() {
+            new.note(Attribute::new("renacer.parent.source", "environment"));
+        }
         let image = std::mem::replace(&mut process.image, new);
         self.processes.insert(pid, process);
         if !first {
@@ -378,8 +392,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let Some(process) = self.processes.get_mut(&thread.pid) else { return };
         process.tids.retain(|&other| other != tid);
         if let Some(span) = thread.span {
-            let span = span.finish(&self.trace, at, &thread.name, &mut process.image);
-            self.emit(span);
+            let span = span.finish(at, &thread.name, &mut process.image);
+            let sampled = process.image.trace.sampled;
+            self.emit(span, sampled);
         }
     }
 
@@ -396,26 +411,32 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     fn end_process(&mut self, pid: Pid, at: u64, status: ExitStatus) {
         self.end_threads(pid, None, at);
         if let Some(process) = self.processes.remove(&pid) {
-            let span = process.image.finish(&self.trace, at, Some(status));
-            self.emit_process(span);
+            self.end_image(process.image, at, Some(status));
             self.decoder.process_exited(pid, status);
         }
     }
 
-    fn emit_process(&mut self, span: Span) {
+    fn end_image(&mut self, image: ImageSpan, at: u64, status: Option<ExitStatus>) {
+        let sampled = image.trace.sampled;
+        let span = image.finish(at, status);
         if span.span_id == self.options.root_span_id {
             self.root = Some(span);
         } else {
-            self.emit(span);
+            self.emit(span, sampled);
         }
     }
 
-    fn emit(&mut self, span: Span) {
-        if self.options.sampled {
+    fn emit(&mut self, span: Span, sampled: bool) {
+        if sampled {
             self.totals.spans += 1;
             self.sink.span(span);
         } else {
             self.totals.spans_not_sampled += 1;
         }
     }
+}
+
+/// The caller that a program's environment names, if that is another than the one the program before was given.
+fn own_caller<'a>(before: &ImageSpan, image: &'a Image) -> Option<&'a SpanContext> {
+    image.caller.as_ref().filter(|caller| before.caller.as_ref() != Some(caller))
 }

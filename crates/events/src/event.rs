@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{ActiveSpan, Attribute, Memory, Stack};
+use crate::{ActiveSpan, Attribute, Memory, SpanContext, Stack};
 
 /// A process (thread group) id, as the tracer sees it.
 pub type Pid = i32;
@@ -174,6 +174,8 @@ pub struct Image {
     pub user_id: Option<u32>,
     /// `/proc/PID/cgroup`, as it stands, for the container's id.
     pub cgroup: Option<String>,
+    /// The span that TRACEPARENT (and TRACESTATE) name in the environment that the program was started with.
+    pub caller: Option<SpanContext>,
 }
 
 /// One descriptor that a process had open already.

@@ -19,6 +19,7 @@ mod select;
 mod signal;
 mod span;
 mod stack;
+mod trace_context;
 
 pub use assemble::{Assembler, Options, Sink, Totals};
 pub use call::{Argument, Call, Decode, Decoded, Errno, Peer, RawCall};

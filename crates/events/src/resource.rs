@@ -231,6 +231,7 @@ mod tests {
             name: "comm".into(),
             vpid: Some(7),
             user_id: Some(1000),
+            caller: None,
             cgroup: Some(format!("0::/docker/{}", "ab".repeat(32))),
         }
     }

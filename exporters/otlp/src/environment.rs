@@ -98,7 +98,12 @@ pub fn traceparent(trace_id: TraceId, span_id: SpanId, sampled: bool) -> String 
     format!("00-{trace_id:032x}-{span_id:016x}-{:02x}", u8::from(sampled))
 }
 
-fn caller(variables: &mut Variables<'_>) -> Option<SpanContext> {
+/// Whether callers are to be joined at all, by `OTEL_PROPAGATORS`.
+pub fn joins_callers(lookup: Lookup<'_>) -> bool {
+    propagates(&mut Variables::new(lookup))
+}
+
+fn propagates(variables: &mut Variables<'_>) -> bool {
     let propagators = variables.get("OTEL_PROPAGATORS").unwrap_or_else(|| "tracecontext,baggage".into());
     let mut wanted = false;
     for propagator in propagators.split(',').map(str::trim) {
@@ -109,8 +114,13 @@ fn caller(variables: &mut Variables<'_>) -> Option<SpanContext> {
                 .warn(&format!("OTEL_PROPAGATORS: {other:?} is not supported; only tracecontext and baggage are")),
         }
     }
+    wanted
+}
+
+fn caller(variables: &mut Variables<'_>) -> Option<SpanContext> {
+    let wanted = propagates(variables);
     let text = variables.get("TRACEPARENT").filter(|_| wanted)?;
-    let Some(mut context) = parse_traceparent(&text) else {
+    let Some(mut context) = SpanContext::from_traceparent(&text) else {
         variables.warn(&format!("TRACEPARENT={text:?} is ignored: it is no trace context"));
         return None;
     };
@@ -121,47 +131,6 @@ fn caller(variables: &mut Variables<'_>) -> Option<SpanContext> {
         }
     }
     Some(context)
-}
-
-/// Reads W3C trace context: `00-TRACE-SPAN-FLAGS`, and what later versions append to it.
-///
-/// By hand, since the SDK's propagator (0.33.1) takes ids that are too short, and a `-` at the end.
-pub fn parse_traceparent(text: &str) -> Option<SpanContext> {
-    let mut parts = text.trim().split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let [version] = hex::<1>(version)?;
-    if version == 0xff || (version == 0 && parts.next().is_some()) {
-        return None;
-    }
-    let (trace_id, span_id, [flags]) = (hex::<16>(trace)?, hex::<8>(span)?, hex::<1>(flags)?);
-    if trace_id == [0; 16] || span_id == [0; 8] {
-        return None;
-    }
-    Some(SpanContext {
-        trace_id: TraceId(trace_id),
-        span_id: SpanId(span_id),
-        sampled: flags & 1 != 0,
-        trace_state: String::new(),
-        remote: true,
-    })
-}
-
-/// Exactly `N` bytes in lower-case hexadecimal.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let text = text.as_bytes();
-    if text.len() != 2 * N {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
 }
 
 fn sampler(variables: &mut Variables<'_>) -> Sampler {

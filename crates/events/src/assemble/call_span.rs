@@ -15,6 +15,7 @@ use crate::{Abi, Attribute, Call, CallFacts, Errno, Peer, Resource, Span, SpanId
 /// Where a call's span stands.
 pub(super) struct Place {
     pub(super) id: SpanId,
+    pub(super) trace: Trace,
     pub(super) parent: SpanId,
     pub(super) link: Option<Other>,
     /// Others link to it, or may.
@@ -39,7 +40,7 @@ impl CallSpans {
     }
 
     /// The span of a call, which gives its texts away.
-    pub(super) fn span(&mut self, trace: &Trace, call: Call, place: Place) -> Span {
+    pub(super) fn span(&mut self, call: Call, place: Place) -> Span {
         let decoded = call.decoded;
         let facts = CallFacts {
             tid: call.tid,
@@ -80,10 +81,10 @@ impl CallSpans {
             attributes.push(Attribute::new("syscall.unfinished", true));
         }
         Span {
-            trace_id: trace.id,
+            trace_id: place.trace.id,
             span_id: place.id,
             parent_id: Some(place.parent),
-            trace_state: trace.state.clone(),
+            trace_state: place.trace.state,
             parent_is_remote: false,
             kind: SpanKind::Call,
             name,
@@ -94,7 +95,7 @@ impl CallSpans {
             dropped_attributes: 0,
             events: Vec::new(),
             dropped_events: 0,
-            links: place.link.map(|other| link(trace, other)).into_iter().collect(),
+            links: place.link.map(link).into_iter().collect(),
             status,
             resource: place.resource,
             call: Some(facts),

@@ -40,6 +40,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         thread.call = Some(OpenCall {
             id,
             parent,
+            trace: process.image.trace.clone(),
             context,
             link,
             is_linked: false,
@@ -113,9 +114,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
                 Some(span) => span.open.cover(start, end),
                 None => image.open.cover(start, end),
             }
-            let resource = image.resource.clone();
+            let (trace, resource) = (image.trace.clone(), image.resource.clone());
             let is_linked = open.is_linked || result == Some(RESTART_BLOCK);
-            Place { id: open.id, parent: open.parent, link: open.link, is_linked, unfinished, resource }
+            Place { id: open.id, trace, parent: open.parent, link: open.link, is_linked, unfinished, resource }
         };
         match replaced {
             None => {
@@ -131,15 +132,15 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     }
 
     fn call_span(&mut self, call: Call, place: Place, context: Option<Arc<ActiveSpan>>) {
-        if self.options.sampled {
-            let mut span = self.call_spans.span(&self.trace, call, place);
-            if let Some(context) = context {
-                self.belongs(&mut span, &context);
-            }
-            self.emit(span);
-        } else {
+        if !place.trace.sampled {
             self.totals.spans_not_sampled += 1;
+            return;
         }
+        let mut span = self.call_spans.span(call, place);
+        if let Some(context) = context {
+            self.belongs(&mut span, &context);
+        }
+        self.emit(span, true);
     }
 }
 

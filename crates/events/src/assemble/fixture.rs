@@ -139,6 +139,7 @@ pub(super) fn options() -> Options {
         root_span_id: ROOT,
         parent: None,
         sampled: true,
+        join_callers: true,
         clock: Clock::new(EPOCH, 0),
         rotate: None,
         span_names_target: false,
@@ -292,6 +293,7 @@ pub(super) fn image(name: &str) -> Image {
         vpid: Some(7),
         user_id: Some(1000),
         cgroup: Some(format!("0::/docker/{}", "ab".repeat(32))),
+        caller: None,
     }
 }
 

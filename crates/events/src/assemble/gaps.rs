@@ -61,8 +61,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         self.totals.gaps_duration += end - start;
         self.sink.gap(start, end, thread.pid, tid);
         let resource = process.image.resource.clone();
-        let span = span(&self.trace, self.ids.next(), tid, (start, end), gap.parent, resource);
-        self.emit(span);
+        let trace = process.image.trace.clone();
+        let span = span(&trace, self.ids.next(), tid, (start, end), gap.parent, resource);
+        self.emit(span, trace.sampled);
     }
 }
 

@@ -6,26 +6,35 @@ use crate::escape::shorten;
 use crate::resource::ImageFacts;
 use crate::signal::{signal_code_name, signal_name};
 use crate::{
-    Attribute, Caller, ExitStatus, Link, Pid, Resource, Signal, Span, SpanEvent, SpanId, SpanKind, Status, Text, Tid,
-    TraceId,
+    Attribute, Caller, ExitStatus, Link, Pid, Resource, Signal, Span, SpanContext, SpanEvent, SpanId, SpanKind, Status,
+    Text, Tid, TraceId,
 };
 
 /// The most signals that are kept as events of one span; OpenTelemetry's own default limit.
 const MAX_EVENTS: usize = 128;
 
-/// What all spans of a run have in common.
+/// The trace that a process's spans are in: the run's, or that of the caller who started its program.
 #[derive(Clone, Debug)]
 pub(super) struct Trace {
     pub(super) id: TraceId,
     pub(super) state: Option<Arc<str>>,
+    /// Whether its spans are wanted at all.
+    pub(super) sampled: bool,
 }
 
-/// Another span, that of a call: in the run's own trace, as long as that goes on, or in another one.
+impl Trace {
+    /// The trace that a caller says it is in.
+    pub(super) fn of(caller: &SpanContext, sampled: bool) -> Trace {
+        let state = (!caller.trace_state.is_empty()).then(|| Arc::from(&*caller.trace_state));
+        Trace { id: caller.trace_id, state, sampled }
+    }
+}
+
+/// Another span, that of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Other {
     pub(super) id: SpanId,
-    /// The trace of a span of the program's own.
-    pub(super) trace_id: Option<TraceId>,
+    pub(super) trace_id: TraceId,
 }
 
 /// The growing part of a span that others hang on.
@@ -63,7 +72,7 @@ impl OpenSpan {
 
     /// Goes on in another trace, as another span that is linked to this one; what has been so far is left.
     pub(super) fn go_on(&mut self, trace: &Trace, id: SpanId, at: u64) -> Self {
-        let former = Some(link(trace, Other { id: self.id, trace_id: None }));
+        let former = Some(link(Other { id: self.id, trace_id: trace.id }));
         std::mem::replace(self, OpenSpan { former, ..OpenSpan::new(id, at, None) })
     }
 
@@ -107,7 +116,7 @@ impl OpenSpan {
             dropped_attributes: 0,
             events,
             dropped_events: self.dropped_events,
-            links: self.former.into_iter().chain(self.links.into_iter().map(|other| link(trace, other))).collect(),
+            links: self.former.into_iter().chain(self.links.into_iter().map(link)).collect(),
             status: rest.status,
             resource: rest.resource,
             call: None,
@@ -116,8 +125,8 @@ impl OpenSpan {
 }
 
 /// A link to a span of the same run.
-pub(super) fn link(trace: &Trace, other: Other) -> Link {
-    Link { trace_id: other.trace_id.unwrap_or(trace.id), span_id: other.id, attributes: Vec::new() }
+pub(super) fn link(other: Other) -> Link {
+    Link { trace_id: other.trace_id, span_id: other.id, attributes: Vec::new() }
 }
 
 /// What a span needs besides its times.
@@ -149,7 +158,7 @@ impl ThreadSpan {
     }
 
     /// Ends the span and makes room for it in its process's.
-    pub(super) fn finish(self, trace: &Trace, end: u64, name: &Text, image: &mut ImageSpan) -> Span {
+    pub(super) fn finish(self, end: u64, name: &Text, image: &mut ImageSpan) -> Span {
         let mut span_name = compact_str::format_compact!("thread {name}");
         // Whole, the thread's name stands in the attribute.
         shorten(&mut span_name);
@@ -162,7 +171,7 @@ impl ThreadSpan {
             status: Status::Unset,
             resource: image.resource.clone(),
         };
-        let span = self.open.finish(trace, end, rest);
+        let span = self.open.finish(&image.trace, end, rest);
         image.open.cover(span.start, span.end);
         span
     }
@@ -179,7 +188,10 @@ pub(super) struct Parent {
 #[derive(Debug)]
 pub(super) struct ImageSpan {
     pub(super) open: OpenSpan,
+    pub(super) trace: Trace,
     pub(super) parent: Parent,
+    /// Whom the program's environment names as its caller.
+    pub(super) caller: Option<SpanContext>,
     pub(super) resource: Arc<Resource>,
     /// The resource without what the process says of itself, if it says anything.
     pub(super) plain_resource: Option<Arc<Resource>>,
@@ -190,9 +202,9 @@ pub(super) struct ImageSpan {
 impl ImageSpan {
     pub(super) fn new(
         open: OpenSpan,
-        parent: Parent,
-        pid: Pid,
-        parent_pid: Option<Pid>,
+        (trace, parent): (Trace, Parent),
+        (pid, parent_pid): (Pid, Option<Pid>),
+        caller: Option<SpanContext>,
         facts: ImageFacts,
         resource: Arc<Resource>,
     ) -> Self {
@@ -204,14 +216,18 @@ impl ImageSpan {
         if !facts.command_args.is_empty() {
             attributes.push(Attribute::new("process.command_args", facts.command_args));
         }
-        ImageSpan { open, parent, resource, plain_resource: None, name: facts.name, attributes }
+        ImageSpan { open, trace, parent, caller, resource, plain_resource: None, name: facts.name, attributes }
     }
 
     /// Goes on in another trace; returns the part that ends with this one.
-    pub(super) fn rotate(&mut self, trace: &Trace, id: SpanId, at: u64) -> ImageSpan {
+    pub(super) fn rotate(&mut self, next: &Trace, id: SpanId, at: u64) -> ImageSpan {
+        let open = self.open.go_on(&self.trace, id, at);
+        let next = Trace { sampled: self.trace.sampled, ..next.clone() };
         ImageSpan {
-            open: self.open.go_on(trace, id, at),
+            open,
+            trace: std::mem::replace(&mut self.trace, next),
             parent: self.parent,
+            caller: self.caller.clone(),
             resource: self.resource.clone(),
             plain_resource: None,
             name: self.name.clone(),
@@ -226,7 +242,7 @@ impl ImageSpan {
     }
 
     /// Ends the span, with how the process ended; none when it went on with another program.
-    pub(super) fn finish(mut self, trace: &Trace, end: u64, ended: Option<ExitStatus>) -> Span {
+    pub(super) fn finish(mut self, end: u64, ended: Option<ExitStatus>) -> Span {
         let status = match ended {
             Some(ExitStatus::Exited(code)) => {
                 self.attributes.push(Attribute::new("process.exit.code", code));
@@ -255,6 +271,6 @@ impl ImageSpan {
             status,
             resource: self.resource,
         };
-        self.open.finish(trace, end, rest)
+        self.open.finish(&self.trace, end, rest)
     }
 }

@@ -16,6 +16,8 @@ pub struct Options {
     pub parent: Option<SpanContext>,
     /// Whether spans are made at all. If not, calls are still assembled, and spans counted.
     pub sampled: bool,
+    /// Programs that are started with a caller of their own in their environment join its trace.
+    pub join_callers: bool,
     /// From the events' times to those of spans.
     pub clock: Clock,
     /// Names of call spans carry the base name of the file or the peer's port.

@@ -20,7 +20,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     fn rotate(&mut self, at: u64) {
         self.began = at;
         self.totals.traces += 1;
-        let next = Trace { id: TraceId::random(), state: None };
+        let next = Trace { id: TraceId::random(), state: None, sampled: self.trace.sampled };
         let mut pids: Vec<Pid> = self.processes.keys().copied().collect();
         pids.sort_unstable();
         // The ids first: a process's parent may come later.
@@ -30,7 +30,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             let parent = self.living_parent(pid);
             let Some(process) = self.processes.get_mut(&pid) else { continue };
             let is_root = process.image.open.id == self.options.root_span_id;
-            let mut former = process.image.rotate(&self.trace, id, at);
+            let mut former = process.image.rotate(&next, id, at);
             for &tid in &process.tids {
                 let Some(thread) = self.threads.get_mut(&tid) else { continue };
                 // What it refers to is in the trace that ends.
@@ -38,11 +38,11 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
                 let mut place = id;
                 if let Some(span) = &mut thread.span {
                     place = self.ids.next();
-                    let span = span.rotate(&self.trace, place, at);
-                    ended.push(span.finish(&self.trace, at, &thread.name, &mut former));
+                    let span = span.rotate(&former.trace, place, at);
+                    ended.push((span.finish(at, &thread.name, &mut former), former.trace.sampled));
                 }
                 if let Some(call) = &mut thread.call {
-                    (call.parent, call.link) = (place, None);
+                    (call.parent, call.trace, call.link) = (place, process.image.trace.clone(), None);
                 }
                 if let Some(gap) = &mut thread.gap {
                     gap.parent = place;
@@ -54,22 +54,23 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             if is_root {
                 self.options.root_span_id = id;
             }
-            ended.push(former.finish(&self.trace, at, None));
+            let sampled = former.trace.sampled;
+            ended.push((former.finish(at, None), sampled));
         }
-        for span in ended {
-            self.emit(span);
+        for (span, sampled) in ended {
+            self.emit(span, sampled);
         }
         self.trace = next;
         // The caller's span is in the trace that has ended.
         self.context = Parent::default();
     }
 
-    /// The process's parent, if that is here.
+    /// The process's parent, if that is here and has a span.
     fn living_parent(&self, pid: Pid) -> Option<Pid> {
         let process = self.processes.get(&pid)?;
         let parent = process.parent_pid?;
-        // The kernel gives ids to others again: a parent is older than its child.
-        self.processes.get(&parent).filter(|parent| parent.number < process.number)?;
+        // The kernel gives ids to others again: a parent is older than its child. Where its caller samples nothing, it has no span.
+        self.processes.get(&parent).filter(|parent| parent.number < process.number && parent.image.trace.sampled)?;
         Some(parent)
     }
 }

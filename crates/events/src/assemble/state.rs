@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::open::{ImageSpan, Other, ThreadSpan};
+use super::open::{ImageSpan, Other, ThreadSpan, Trace};
 use crate::{ActiveSpan, Caller, Entry, Pid, SpanId, Stack, Text, Tid};
 
 pub(super) struct Process {
@@ -46,6 +46,8 @@ pub(super) struct OpenCall {
     pub(super) id: SpanId,
     /// The span of its thread or process.
     pub(super) parent: SpanId,
+    /// The trace that its process is in.
+    pub(super) trace: Trace,
     /// The span of the program's own that it belongs to.
     pub(super) context: Option<Arc<ActiveSpan>>,
     pub(super) link: Option<Other>,
@@ -67,12 +69,12 @@ pub(super) struct Replaced {
 impl OpenCall {
     /// What links to it refer to.
     pub(super) fn itself(&self) -> Other {
-        Other { id: self.id, trace_id: self.context.as_ref().map(|span| span.trace_id) }
+        Other { id: self.id, trace_id: self.context.as_ref().map_or(self.trace.id, |span| span.trace_id) }
     }
 
     /// Itself, for the span of what it creates to link to (`has_span`: it is certain to have a span), and its stack.
     pub(super) fn link(&mut self, has_span: bool) -> (Option<Other>, Option<Arc<Stack>>) {
-        let has_span = has_span && !self.entry.watched;
+        let has_span = has_span && self.trace.sampled && !self.entry.watched;
         self.is_linked |= has_span;
         (has_span.then_some(self.itself()), self.caller.stack.clone())
     }

@@ -9,7 +9,10 @@ use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use renacer_events::{Image, Pid, Tid};
+use renacer_events::{Image, Pid, SpanContext, Tid};
+
+/// What must be propagated of a `tracestate` at least; a longer one is left out as a whole.
+const MOST_STATE: usize = 512;
 
 /// What `/proc/TID/status` tells.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -99,8 +102,26 @@ fn program(pid: Pid) -> Image {
             .map(|bytes| split_arguments(&bytes))
             .unwrap_or_default(),
         working_directory: link(pid, "cwd"),
+        caller: caller(pid),
         ..Image::default()
     }
+}
+
+/// The caller that the environment names which the program was started with.
+fn caller(pid: Pid) -> Option<SpanContext> {
+    let environment = contents(&format!("/proc/{pid}/environ")).ok()?;
+    let value = |name: &[u8]| {
+        let given = environment.split(|&byte| byte == 0).find_map(|entry| entry.strip_prefix(name))?;
+        str::from_utf8(given).ok()
+    };
+    let mut caller = SpanContext::from_traceparent(value(b"TRACEPARENT=")?)?;
+    caller.trace_state = value(b"TRACESTATE=").filter(|state| is_state(state)).unwrap_or_default().to_owned();
+    Some(caller)
+}
+
+/// Whether it can be a `tracestate` at all: printable, and no longer than must be propagated.
+fn is_state(text: &str) -> bool {
+    text.len() <= MOST_STATE && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// A whole file of `/proc`, which most of the time takes one read: `std::fs::read` asks for a size, which these files do not have,
