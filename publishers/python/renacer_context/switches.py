@@ -1,0 +1,163 @@
+"""Switches between contexts: Python goes on in another one without telling OpenTelemetry.
+
+asyncio runs each step of a task in the task's own context, and threads that run a function for somebody else run it in that one's
+(`asyncio.to_thread`, anyio, and so FastAPI). All of these enter it by `contextvars.Context.run`, which is replaced by one that tells us.
+What enters contexts by other ways is looked after below: eager tasks, uvloop, greenlets. Where the thread's context is not known, nothing
+is published. (The interpreter itself tells from 3.14 on, PyContext_AddWatcher, but also while an exception is on its way, when no
+Python code may run.)
+"""
+
+import asyncio
+import collections.abc
+import contextvars
+import ctypes
+import functools
+import gc
+import sys
+import threading
+
+
+class _Thread(threading.local):
+    follows_greenlets = False
+    # Inside a step of a task that is followed, of a loop that enters contexts by itself.
+    in_step = False
+
+
+_thread = _Thread()
+
+
+def follow(variable, write):
+    """From here on, `write` gets OpenTelemetry's context (what `variable` is in Python's), or None, whenever the thread goes on in another one.
+    Returns what is to be called when `variable` has been set."""
+
+    def now():
+        write(variable.get())
+
+    _replace_run(variable, write)
+    if sys.version_info >= (3, 12):
+        _follow_eager_tasks(now)
+    loops = _ForeignLoops(now, write)
+
+    def publish(context):
+        loops.look()
+        _follow_greenlets(now)
+        write(context if loops.is_known() else None)
+
+    return publish
+
+
+def _replace_run(variable, write):
+    original = contextvars.Context.run
+
+    @functools.wraps(original)
+    def run(self, callable, /, *args, **kwargs):
+        write(self.get(variable))
+        try:
+            return original(self, callable, *args, **kwargs)
+        finally:
+            write(variable.get())
+
+    # The class is closed, but what it consists of is a dictionary.
+    (members,) = gc.get_referents(contextvars.Context.__dict__)
+    members["run"] = run
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(contextvars.Context))
+
+
+def _follow_eager_tasks(now):
+    """Their first step runs at once, while they are created, in a context that is entered in C."""
+    original = asyncio.BaseEventLoop.create_task
+
+    @functools.wraps(original)
+    def create_task(self, coroutine, **options):
+        try:
+            return original(self, coroutine, **options)
+        finally:
+            now()
+
+    asyncio.BaseEventLoop.create_task = create_task
+
+
+class _ForeignLoops:
+    """uvloop, and loops of other makers: the contexts of their callbacks are entered in C. The steps of uvloop's tasks are followed;
+    of what else runs in such a loop nothing is known."""
+
+    def __init__(self, now, write):
+        self._now, self._write = now, write
+        self._found = False
+        self.look()
+
+    def look(self):
+        """Looks whether uvloop is there by now."""
+        if self._found or "uvloop" not in sys.modules:
+            return
+        create_task = getattr(getattr(sys.modules["uvloop"], "Loop", None), "create_task", None)
+        if create_task is None:
+            return
+        self._found = True
+        steps = functools.partial(_Steps, self._now, self._write)
+
+        @functools.wraps(create_task)
+        def followed(loop, coroutine, **options):
+            return create_task(loop, steps(coroutine) if asyncio.iscoroutine(coroutine) else coroutine, **options)
+
+        sys.modules["uvloop"].Loop.create_task = followed
+
+    def is_known(self):
+        """Whether the thread's context is known to be the one that was entered last."""
+        loop = asyncio._get_running_loop()
+        return loop is None or isinstance(loop, asyncio.BaseEventLoop) or _thread.in_step
+
+
+class _Steps(collections.abc.Coroutine):
+    """A coroutine each step of which is followed."""
+
+    def __init__(self, now, write, coroutine):
+        self._now, self._write, self._coroutine = now, write, coroutine
+
+    def __getattr__(self, name):
+        # cr_frame and its kin, for those who look at tasks.
+        return getattr(self._coroutine, name)
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    def send(self, value):
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *error):
+        return self._step(self._coroutine.throw, *error)
+
+    def close(self):
+        return self._coroutine.close()
+
+    def _step(self, step, *values):
+        _thread.in_step = True
+        self._now()
+        try:
+            return step(*values)
+        finally:
+            _thread.in_step = False
+            self._write(None)
+
+
+def _follow_greenlets(now):
+    """Each has a context of its own, and C code that switches between them (gevent, eventlet)."""
+    if _thread.follows_greenlets or "greenlet" not in sys.modules:
+        return
+    settrace = getattr(sys.modules["greenlet"], "settrace", None)
+    if settrace is None:
+        return
+    _thread.follows_greenlets = True
+
+    def switched(event, ends):
+        if before is not None:
+            before(event, ends)
+        now()
+
+    before = settrace(switched)
