@@ -170,6 +170,17 @@ pub struct TraceOptions {
     #[arg(long, help_heading = "Spans")]
     pub no_context: bool,
 
+    /// Make the OpenTelemetry of a program that is launched publish its spans, so that calls are below them (docs/context.md).
+    #[arg(
+        long,
+        value_name = "LANGUAGE",
+        value_enum,
+        requires = "command",
+        conflicts_with = "no_context",
+        help_heading = "Spans"
+    )]
+    pub inject_context: Option<InjectContext>,
+
     /// Show the contents of buffers that are read, written, sent and received. They may hold secrets.
     #[arg(long)]
     pub capture_data: bool,
@@ -254,6 +265,12 @@ pub enum Pin {
     Always,
     /// Never.
     Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InjectContext {
+    /// PYTHONPATH and OTEL_PYTHON_CONTEXT are set for it.
+    Python,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ mod cli;
 mod doctor;
 mod exit;
 mod export;
+mod inject;
 mod metrics;
 mod observe;
 mod redact;

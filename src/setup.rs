@@ -97,7 +97,8 @@ pub fn environment(options: &TraceOptions, assembly: &Options) -> Vec<(OsString,
     variables
 }
 
-fn set(variables: &mut Vec<(OsString, OsString)>, name: OsString, value: Option<OsString>) {
+/// Sets a variable, or unsets it.
+pub fn set(variables: &mut Vec<(OsString, OsString)>, name: OsString, value: Option<OsString>) {
     variables.retain(|(known, _)| *known != name);
     variables.extend(value.map(|value| (name, value)));
 }

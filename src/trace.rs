@@ -24,9 +24,10 @@ use renacer_symbols::walker::{self, Walker};
 use renacer_text::{Counts, File, Ids, Lines, Loss, Summary, Timestamps, Why};
 
 use crate::choose;
-use crate::cli::{self, MaxOutputPolicy, OnOverflow, OnTimeout, TraceOptions};
+use crate::cli::{self, InjectContext, MaxOutputPolicy, OnOverflow, OnTimeout, TraceOptions};
 use crate::exit::{Ending, say};
 use crate::export::{self, Delivery, Targets, TextTarget};
+use crate::inject::PythonPackage;
 use crate::metrics::OwnMetrics;
 use crate::observe::{self, Shown};
 use crate::setup;
@@ -84,12 +85,16 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     if options.verbose {
         say(&format!("renacer: {}", chosen.how()));
     }
+    let mut environment = setup::environment(&options, &assembly);
+    // Until the run is over.
+    let package = options.inject_context.map(|InjectContext::Python| PythonPackage::unpack()).transpose()?;
+    warnings.extend(package.as_ref().and_then(|package| package.add_to(&mut environment)));
     let mut tracer = match options.command.split_first() {
         Some((program, arguments)) => {
             let command = Command {
                 program: program.clone(),
                 arguments: arguments.to_vec(),
-                environment: setup::environment(&options, &assembly),
+                environment,
                 user: options.user.clone(),
                 filter: chosen.choice.clone().filter(|_| chosen.in_kernel.is_ok()),
             };
