@@ -7,6 +7,7 @@ pub mod contexts;
 mod processes;
 mod pty;
 mod run;
+pub mod services;
 pub mod spans;
 pub mod strace;
 pub mod tokens;

@@ -25,13 +25,13 @@ else:
 
         def attach(self, context):
             """Makes this context the current one; returns what `detach` needs."""
-            token = super().attach(context)
+            token = self._current_context.set(context)
             self._publish(context)
             return token
 
         def detach(self, token):
             """Makes the context current that was before."""
             try:
-                super().detach(token)
+                self._current_context.reset(token)
             finally:
                 self._publish(self._current_context.get())

@@ -25,30 +25,38 @@ _show = _library().renacer_thread_record
 class _Thread(threading.local):
     def __init__(self):
         # It goes with the thread, and so does the memory.
-        self.record = memoryview((ctypes.c_char * 26).from_address(_show())).cast("B")
-        self.span = None
-        self.bytes = _NONE
+        self.record = (ctypes.c_char * 26).from_address(_show())
 
 
 _thread = _Thread()
+_key = None
+# The span that any thread wrote down last, and its bytes: replaced as a whole, so that threads need no lock.
+_last = (None, _NONE)
 
 
 def write(context):
     """Writes down the span that is active in this context of OpenTelemetry; None is no context."""
-    thread = _thread
-    trace = sys.modules.get("opentelemetry.trace")
-    # While that is being imported there are no spans yet.
-    find = getattr(trace, "get_current_span", None)
-    if not context or find is None:
-        thread.record[:] = _NONE
+    global _last
+    span = context.get(_key or _find_key()) if context else None
+    if span is None:
+        _thread.record.raw = _NONE
         return
-    span = find(context)
-    if span is not thread.span:
-        thread.span = span
-        known = span.get_span_context()
-        if known.is_valid:
-            trace_id = known.trace_id
-            thread.bytes = _pack(trace_id >> 64, trace_id & _LOW, known.span_id, 1, known.trace_flags & 0xFF)
-        else:
-            thread.bytes = _NONE
-    thread.record[:] = thread.bytes
+    known, record = _last
+    if known is not span:
+        record = _bytes(span.get_span_context())
+        _last = (span, record)
+    _thread.record.raw = record
+
+
+def _bytes(known):
+    if known is None or not known.is_valid:
+        return _NONE
+    return _pack(known.trace_id >> 64, known.trace_id & _LOW, known.span_id, 1, known.trace_flags & 0xFF)
+
+
+def _find_key():
+    """Under which OpenTelemetry keeps a context's span: a private name, but each switch would take another function call with the public
+    way. None while its modules are being imported, when there are no spans yet."""
+    global _key
+    _key = getattr(sys.modules.get("opentelemetry.trace.propagation"), "_SPAN_KEY", None)
+    return _key

@@ -36,12 +36,15 @@ def follow(variable, write):
     _replace_run(variable, write)
     if sys.version_info >= (3, 12):
         _follow_eager_tasks(now)
-    loops = _ForeignLoops(now, write)
+    _follow_uvloop(now, write)
+    modules, running, known_loop = sys.modules, asyncio._get_running_loop, asyncio.BaseEventLoop
 
     def publish(context):
-        loops.look()
-        _follow_greenlets(now)
-        write(context if loops.is_known() else None)
+        if "greenlet" in modules:
+            _follow_greenlets(now)
+        loop = running()
+        is_known = loop is None or isinstance(loop, known_loop) or _thread.in_step
+        write(context if is_known else None)
 
     return publish
 
@@ -77,35 +80,31 @@ def _follow_eager_tasks(now):
     asyncio.BaseEventLoop.create_task = create_task
 
 
-class _ForeignLoops:
-    """uvloop, and loops of other makers: the contexts of their callbacks are entered in C. The steps of uvloop's tasks are followed;
-    of what else runs in such a loop nothing is known."""
+def _follow_uvloop(now, write):
+    """The contexts of its callbacks are entered in C. The steps of its tasks are followed; of what else runs in such a loop, and in those of
+    yet other makers, nothing is known."""
 
-    def __init__(self, now, write):
-        self._now, self._write = now, write
-        self._found = False
-        self.look()
-
-    def look(self):
-        """Looks whether uvloop is there by now."""
-        if self._found or "uvloop" not in sys.modules:
+    def follow_tasks():
+        create_task = getattr(getattr(sys.modules.get("uvloop"), "Loop", None), "create_task", None)
+        if create_task is None or hasattr(create_task, "__wrapped__"):
             return
-        create_task = getattr(getattr(sys.modules["uvloop"], "Loop", None), "create_task", None)
-        if create_task is None:
-            return
-        self._found = True
-        steps = functools.partial(_Steps, self._now, self._write)
 
         @functools.wraps(create_task)
         def followed(loop, coroutine, **options):
-            return create_task(loop, steps(coroutine) if asyncio.iscoroutine(coroutine) else coroutine, **options)
+            steps = _Steps(now, write, coroutine) if asyncio.iscoroutine(coroutine) else coroutine
+            return create_task(loop, steps, **options)
 
         sys.modules["uvloop"].Loop.create_task = followed
 
-    def is_known(self):
-        """Whether the thread's context is known to be the one that was entered last."""
-        loop = asyncio._get_running_loop()
-        return loop is None or isinstance(loop, asyncio.BaseEventLoop) or _thread.in_step
+    follow_tasks()
+    original = asyncio._set_running_loop
+
+    def set_running_loop(loop):
+        original(loop)
+        follow_tasks()
+
+    # uvloop calls this at the start of a loop, and takes it from here when it is imported.
+    asyncio._set_running_loop = set_running_loop
 
 
 class _Steps(collections.abc.Coroutine):
