@@ -48,7 +48,9 @@ fn calls_of_tasks_that_move_between_threads_are_below_their_own_spans() {
         assert!(finished.status.success(), "{finished:?}");
         let trace = Trace::read(file.path());
         // A hundred tasks, ten rounds each.
-        check(&trace, 100 * 10 * 5, 100 * 10);
+        check(&trace, 100 * 10 * 6, 100 * 10);
+        let process = trace.of(Kind::Process).next().expect("a process");
+        assert_eq!((&process.resource["service.name"], process.resource.get("other")), (&"shop".into(), None));
         let threads = trace
             .of(Kind::Call)
             .filter(|call| call.text("syscall.arg.pathname").is_some_and(|path| path.starts_with("\"/in/")));

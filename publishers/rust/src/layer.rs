@@ -29,7 +29,7 @@ impl PublishLayer {
     fn context(&self, id: &Id) -> Option<SpanContext> {
         let dispatch = self.dispatch.get()?.upgrade()?;
         let context = get_otel_context(id, &dispatch)?;
-        Some(context.span().span_context().clone())
+        Some(context.span().span_context().clone()).filter(SpanContext::is_valid)
     }
 }
 
@@ -51,19 +51,20 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for PublishLayer {
 }
 
 impl PublishLayer {
-    /// Publishes the span that is the current one now; after one of several is left out of turn, that is still the innermost.
+    /// Publishes the span that is the current one now; after one of several is left out of turn, that is still the innermost. A span that
+    /// OpenTelemetry does not know, because a filter keeps it away, leaves the thread in the one around it.
     fn follow<S: Subscriber + for<'a> LookupSpan<'a>>(&self, context: &Context<'_, S>) {
-        let Some(span) = context.lookup_current() else { return publish(None) };
-        if let Some(Known(known)) = span.extensions().get() {
-            return publish(Some(known));
-        }
-        // No lock on the span's extensions may be held here.
-        match self.context(&span.id()) {
-            Some(found) => {
-                publish(Some(&found));
-                span.extensions_mut().replace(Known(found));
+        let current = context.lookup_current();
+        let scope = current.iter().flat_map(|span| span.scope());
+        let known = scope.into_iter().find_map(|span| {
+            if let Some(Known(known)) = span.extensions().get() {
+                return Some(known.clone());
             }
-            None => publish(None),
-        }
+            // No lock on the span's extensions may be held here.
+            let found = self.context(&span.id())?;
+            span.extensions_mut().replace(Known(found.clone()));
+            Some(found)
+        });
+        publish(known.as_ref());
     }
 }

@@ -13,15 +13,21 @@
 //!
 //! Tasks of tokio may move between threads at each `await`: both ways follow, as their spans are entered and left at each poll.
 //!
+//! [`describe`] says, besides, what the process is, its service's name above all (OTEP 4719).
+//!
 //! On other systems than Linux on x86-64 and aarch64 nothing is published, and nothing else happens.
 
 #[cfg(feature = "layer")]
 mod layer;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod memory;
 #[cfg(feature = "observer")]
 mod observer;
+mod process;
 mod record;
 
 #[cfg(feature = "layer")]
 pub use layer::PublishLayer;
 #[cfg(feature = "observer")]
 pub use observer::observe;
+pub use process::{DescribeError, describe};

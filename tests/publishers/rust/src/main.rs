@@ -9,19 +9,23 @@ mod tasks;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Makes `tracing` tell its spans to OpenTelemetry, and the publisher tell the thread's.
 fn set_up(provider: &SdkTracerProvider, way: &str) {
     let opentelemetry = tracing_opentelemetry::layer().with_tracer(provider.tracer("service"));
+    // Others may want spans that OpenTelemetry does not get.
+    let told = || filter_fn(|metadata| metadata.name() != "untold");
     match way {
         "observer" => {
             renacer_publisher::observe();
-            tracing_subscriber::registry().with(opentelemetry).init();
+            tracing_subscriber::registry().with(opentelemetry.with_filter(told())).init();
         }
         "layer" => tracing_subscriber::registry()
-            .with(opentelemetry.with_context_activation(false))
+            .with(opentelemetry.with_context_activation(false).with_filter(told()))
             .with(renacer_publisher::PublishLayer::new())
             .init(),
         "nothing" => tracing_subscriber::registry().with(opentelemetry).init(),

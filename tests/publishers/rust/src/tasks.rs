@@ -33,12 +33,16 @@ async fn task(path: String) {
         // A span that does not outlive this poll, left before the call.
         info_span!("short").in_scope(|| ());
         let _ = std::fs::File::open(&path);
+        // A span that OpenTelemetry does not know.
+        info_span!("untold").in_scope(|| drop(std::fs::File::open(&path)));
     }
 }
 
 pub fn run(way: &str) {
     let provider = SdkTracerProvider::builder().build();
     crate::set_up(&provider, way);
+    renacer_publisher::describe([("service.name", "first"), ("other", "value")]).expect("a description");
+    renacer_publisher::describe([("service.name", "shop")]).expect("another instead");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().expect("a runtime");
     runtime.block_on(async {
         let mut tasks = Vec::new();
