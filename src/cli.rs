@@ -170,6 +170,10 @@ pub struct TraceOptions {
     #[arg(long, help_heading = "Spans")]
     pub no_context: bool,
 
+    /// Do not look for markers: lines such as `[DECISION] category::name input={}` on standard error, and access("MARK: text", F_OK).
+    #[arg(long, help_heading = "Spans")]
+    pub no_markers: bool,
+
     /// Show the contents of buffers that are read, written, sent and received. They may hold secrets.
     #[arg(long)]
     pub capture_data: bool,

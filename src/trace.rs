@@ -80,6 +80,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         detach_on_exec: options.detach_on.is_some(),
         share: options.overhead,
         follow_only: options.follow_only.clone(),
+        markers: !options.no_markers,
     };
     if options.verbose {
         say(&format!("renacer: {}", chosen.how()));
@@ -352,6 +353,7 @@ impl Run {
                 loss(totals.unknown_events, "event of an unknown thread"),
                 loss(totals.orphan_returns, "call entered before the attach"),
                 loss(totals.signals_dropped, "event of a signal left out"),
+                loss(totals.markers_dropped, "marker left out"),
                 loss(outcome.foreign_calls, "call of a foreign architecture"),
                 loss(self.source.map_or(0, |source| source.files_refused), "file with symbols not read"),
                 loss(totals.truncated, "text shortened"),
