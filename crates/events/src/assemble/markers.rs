@@ -8,7 +8,7 @@
 
 use super::{Assembler, Sink};
 use crate::escape::{MAX_TEXT, escape};
-use crate::{Attribute, Decode, Pid, Text, Tid};
+use crate::{Attribute, Decode, Pid, Redact, Text, Tid, Value};
 
 const DECISION: &[u8] = b"[DECISION] ";
 const RESULT: &[u8] = b"[RESULT] ";
@@ -130,6 +130,23 @@ fn text(bytes: &[u8]) -> Text {
     }
 }
 
+/// Removes secrets that stand in quotes, as in JSON: what removes them knows text as calls' arguments are rendered, with escaped quotes.
+pub(crate) fn redact_quoted(redact: &dyn Redact, text: &mut Text) -> bool {
+    if !text.contains('"') {
+        return false;
+    }
+    let mut quoted = Text::from(text.replace('\\', "\\\\").replace('"', "\\\""));
+    let found = redact.text(&mut quoted);
+    if found {
+        let mut chars = quoted.chars();
+        text.clear();
+        while let Some(char) = chars.next() {
+            text.push(if char == '\\' { chars.next().unwrap_or(char) } else { char });
+        }
+    }
+    found
+}
+
 impl<D: Decode, S: Sink> Assembler<D, S> {
     /// A thread has written to its standard error.
     pub(super) fn wrote(&mut self, tid: Tid, at: u64, bytes: &[u8], cut: bool) {
@@ -154,7 +171,12 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     }
 
     fn mark(&mut self, tid: Tid, at: u64, mut marker: Marker) {
-        marker.attributes.iter_mut().for_each(|attribute| self.clean(attribute));
+        for attribute in &mut marker.attributes {
+            if let (Some(redact), Value::Text(text)) = (&self.options.redact, &mut attribute.value) {
+                self.totals.redacted += u64::from(redact_quoted(&**redact, text));
+            }
+            self.clean(attribute);
+        }
         let known = self.threads.get_mut(&tid).and_then(|thread| Some((self.processes.get_mut(&thread.pid)?, thread)));
         let Some((process, thread)) = known else {
             self.totals.unknown_events += 1;

@@ -109,9 +109,9 @@ impl Redact for Hunter {
 fn secrets_are_removed_from_them() {
     let redact: Option<Arc<dyn Redact>> = Some(Arc::new(Hunter));
     let mut run = Run::launched(Options { redact, ..options() });
-    write(&mut run, 20, 100, "[RESULT] a = \"hunter2\"\n");
+    write(&mut run, 20, 100, "[RESULT] a = {\"b\\\\\": \"hunter2\"}\n");
     run.event(21, 100, EventKind::Marked(b"my hunter2".to_vec()));
     let done = run.finish();
-    assert_eq!(events(done.span("program")), [(20, "result", "\"REDACTED\""), (21, "mark", "my REDACTED")]);
+    assert_eq!(events(done.span("program")), [(20, "result", r#"{"b\\": "REDACTED"}"#), (21, "mark", "my REDACTED")]);
     assert_eq!(done.totals.redacted, 2);
 }
