@@ -42,7 +42,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     }
 
     /// Removes secrets and limits the length.
-    pub(super) fn clean(&mut self, attribute: &mut Attribute) {
+    fn clean(&mut self, attribute: &mut Attribute) {
         if let Some(redact) = &self.options.redact {
             let redacted = match &mut attribute.value {
                 Value::Text(text) => u64::from(redact.text(text)),

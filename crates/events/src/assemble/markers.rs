@@ -130,10 +130,11 @@ fn text(bytes: &[u8]) -> Text {
     }
 }
 
-/// Removes secrets that stand in quotes, as in JSON: what removes them knows text as calls' arguments are rendered, with escaped quotes.
-pub(crate) fn redact_quoted(redact: &dyn Redact, text: &mut Text) -> bool {
+/// Removes secrets from a text that may have quotes, as JSON has: what removes them knows texts as calls' arguments are rendered, with
+/// escaped quotes.
+fn redact_quoted(redact: &dyn Redact, text: &mut Text) -> bool {
     if !text.contains('"') {
-        return false;
+        return redact.text(text);
     }
     let mut quoted = Text::from(text.replace('\\', "\\\\").replace('"', "\\\""));
     let found = redact.text(&mut quoted);
@@ -175,7 +176,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             if let (Some(redact), Value::Text(text)) = (&self.options.redact, &mut attribute.value) {
                 self.totals.redacted += u64::from(redact_quoted(&**redact, text));
             }
-            self.clean(attribute);
+            self.totals.truncated += attribute.value.shorten();
         }
         let known = self.threads.get_mut(&tid).and_then(|thread| Some((self.processes.get_mut(&thread.pid)?, thread)));
         let Some((process, thread)) = known else {
