@@ -41,6 +41,7 @@ pub enum Kind {
     Thread,
     Call,
     Gap,
+    Decision,
 }
 
 impl Span {
@@ -49,6 +50,8 @@ impl Span {
             Kind::Call
         } else if self.attributes.contains_key("process.pid") {
             Kind::Process
+        } else if self.attributes.contains_key("decision.name") {
+            Kind::Decision
         } else if self.name == "untraced" {
             Kind::Gap
         } else {

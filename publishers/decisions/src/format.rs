@@ -39,7 +39,7 @@ pub(crate) const WHOLE: u64 = 0x7768_6f6c << 32;
 pub(crate) const HEAD: usize = 8;
 
 /// The longest record, without its head.
-pub(crate) const MAX_RECORD: usize = 64 * 1024;
+pub(crate) const MAX_RECORD: usize = 16 * 1024;
 
 /// What a record with so many bytes takes: heads stand at multiples of eight.
 pub(crate) fn room(length: usize) -> usize {

@@ -79,7 +79,7 @@ fn after_sigkill_every_record_that_was_made_is_read() {
     let mut unfinished = 0;
     for round in 0..100_u64 {
         let path = folder.path().join("file");
-        let mut writer = child(&path, u64::MAX, 64 << 20).spawn().unwrap();
+        let mut writer = child(&path, u64::MAX, 8 << 20).spawn().unwrap();
         let mut told = [0; THREADS as usize];
         // It is killed after some record, and runs on meanwhile.
         let patience = round * 37 % 2500;

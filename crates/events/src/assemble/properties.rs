@@ -84,6 +84,7 @@ fn check(done: &Done, entries: u64, caller: Option<SpanId>, first: TraceId) {
         let parent = ids[&parent_id];
         assert_eq!(parent.trace_id, span.trace_id, "{span:?}");
         match span.kind {
+            SpanKind::Decision => panic!("no event makes any"),
             SpanKind::Process => assert_eq!(parent.kind, SpanKind::Process),
             SpanKind::Thread => assert!(parent.kind == SpanKind::Process && is_inside(span, parent), "{span:?}"),
             SpanKind::Call | SpanKind::Gap => {
