@@ -58,7 +58,7 @@ pub fn is_one(path: &Path) -> bool {
     // Of a pipe nothing must be taken.
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
     let mut beginning = [0; renacer_decisions::MAGIC.len()];
-    let read = || File::open(path)?.read_exact(&mut beginning);
+    let mut read = || File::open(path)?.read_exact(&mut beginning);
     is_file && read().is_ok() && renacer_decisions::File::is_one(&beginning)
 }
 

@@ -157,7 +157,7 @@ impl Trace {
                 continue;
             };
             let fits = match span.kind() {
-                Kind::Call | Kind::Gap => {
+                Kind::Call | Kind::Gap | Kind::Decision => {
                     matches!(parent.kind(), Kind::Process | Kind::Thread) && parent.instance == span.instance
                 }
                 Kind::Thread => parent.kind() == Kind::Process && parent.instance == span.instance,
