@@ -60,7 +60,7 @@ fn a_result_belongs_to_the_latest_decision_of_its_thread_and_name() {
     .unwrap();
     let spans = decisions.alone();
     let show = |span: &Span| {
-        let texts: Vec<_> = span.attributes.iter().filter_map(|attribute| match &attribute.value {
+        let texts = span.attributes.iter().filter_map(|attribute| match &attribute.value {
             Value::Text(text) if attribute.key.contains("t.") => Some(text.to_string()),
             _ => None,
         });

@@ -26,8 +26,7 @@ impl Mapping {
     /// Maps the first `length` bytes of a file, which must be that long.
     pub(crate) fn of_file(file: &File, length: usize) -> io::Result<Mapping> {
         // SAFETY: a new mapping at an address that the kernel chooses takes nothing from anybody.
-        let start =
-            unsafe { mmap(ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, file, 0)? };
+        let start = unsafe { mmap(ptr::null_mut(), length, access(), MapFlags::SHARED, file, 0)? };
         Mapping::new(start, length)
     }
 
@@ -35,8 +34,7 @@ impl Mapping {
     pub(crate) fn forgets_at_fork() -> io::Result<Mapping> {
         let length = 4096;
         // SAFETY: as above.
-        let start =
-            unsafe { mmap_anonymous(ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)? };
+        let start = unsafe { mmap_anonymous(ptr::null_mut(), length, access(), MapFlags::PRIVATE)? };
         // SAFETY: the advice is about exactly this mapping, of which nobody else knows.
         unsafe { madvise(start, length, Advice::LinuxWipeOnFork)? };
         Mapping::new(start, length)
@@ -61,6 +59,10 @@ impl Mapping {
             unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.as_ptr().add(at), bytes.len()) };
         }
     }
+}
+
+fn access() -> ProtFlags {
+    ProtFlags::READ | ProtFlags::WRITE
 }
 
 /// A place for a value that is set once and stays. Nobody ever waits at it, so that a fork at any moment leaves it usable.
