@@ -32,6 +32,14 @@ pub struct Shown {
     pub figures: Option<Arc<Figures>>,
 }
 
+/// What tells of a run beside its events.
+pub struct Beside {
+    /// The thread that finds the code behind calls.
+    pub source: Option<Handle>,
+    /// The program's decision files.
+    pub decisions: Vec<PathBuf>,
+}
+
 /// What the stage has come to.
 pub struct Assembled {
     /// The counts of the run.
@@ -44,17 +52,17 @@ pub struct Assembled {
     pub decisions: Losses,
 }
 
-/// Turns all events into output, with the counts of `source`, the thread that finds the code behind them; returns when the sender of events is gone and everything has been handed on.
+/// Turns all events into output, and what is told beside them; returns when the sender of events is gone and everything has been handed on.
 pub fn assemble(
     events: &Receiver<Event>,
     options: Options,
     decoder: Decoder,
     wanted: Option<Wanted>,
     shown: Shown,
-    source: Option<Handle>,
-    decisions: &[PathBuf],
+    beside: Beside,
     output: Sender<Output>,
 ) -> Assembled {
+    let Beside { source, decisions } = beside;
     let places = (!decisions.is_empty()).then(Places::default);
     let (clock, redact) = (options.clock, options.redact.clone());
     let portion = Portion { spans: Vec::with_capacity(PORTION), text: String::new(), shown, places, output };
@@ -76,7 +84,7 @@ pub fn assemble(
     // The tracer has ended, so this comes to its end as well.
     let source = source.map(Handle::join);
     assembler.add_redacted(source.map_or(0, |counts| counts.redacted));
-    let (files, mut losses, redacted) = decisions::read_all(decisions, clock, redact.as_deref());
+    let (files, mut losses, redacted) = decisions::read_all(&decisions, clock, redact.as_deref());
     assembler.add_redacted(redacted);
     let root = source.iter().flat_map(unresolved).collect();
     let (totals, mut portion) = assembler.finish(root);

@@ -29,7 +29,7 @@ use crate::decisions::Losses;
 use crate::exit::{Ending, say};
 use crate::export::{self, Delivery, Targets, TextTarget};
 use crate::metrics::OwnMetrics;
-use crate::observe::{self, Assembled, Shown};
+use crate::observe::{self, Assembled, Beside, Shown};
 use crate::setup;
 use crate::undelivered::Undelivered;
 
@@ -151,10 +151,10 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let (events, event_queue) = renacer_events::channel(EVENTS);
     let (outputs, output_queue) = renacer_events::channel(PORTIONS);
     let thread = |name: &str| std::thread::Builder::new().name(name.into());
-    let decisions = options.decisions.clone();
+    let beside = Beside { source, decisions: options.decisions.clone() };
     let assembler = thread("assemble").spawn(move || {
         let decoder = Decoder::new(decode);
-        observe::assemble(&event_queue, assembly, decoder, chosen.wanted, shown, source, &decisions, outputs)
+        observe::assemble(&event_queue, assembly, decoder, chosen.wanted, shown, beside, outputs)
     })?;
     let exporter = thread("export").spawn(move || export::export(&output_queue, targets))?;
 

@@ -251,7 +251,7 @@ mod tests {
         bytes[at::VERSION] = 1;
         bytes[at::RUN] = 1;
         for &head in heads {
-            bytes.extend_from_slice(&(head | payload.len() as u64 * u64::from(head != 0)).to_le_bytes());
+            bytes.extend_from_slice(&(if head == 0 { 0 } else { head | payload.len() as u64 }).to_le_bytes());
             let mut whole = if head == 0 { vec![0; payload.len()] } else { payload.clone() };
             whole.resize(payload.len().next_multiple_of(8), 0);
             bytes.extend_from_slice(&whole);
