@@ -50,6 +50,11 @@ impl Endpoints {
         words.map(str::to_owned)
     }
 
+    /// Where a program's own SDK sends its spans over HTTP: OTEL_EXPORTER_OTLP_ENDPOINT.
+    pub fn for_sdks(self) -> String {
+        format!("http://{}", self.http)
+    }
+
     /// Sends a body of one's own over HTTP; the status of the answer.
     pub fn post(self, content_type: &str, body: &[u8]) -> u16 {
         http::request(self.http, "POST", "/v1/traces", content_type, body).0

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod build;
+pub mod contexts;
 mod processes;
 mod pty;
 mod run;
