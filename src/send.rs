@@ -68,8 +68,7 @@ pub fn send(options: &SendOptions) -> anyhow::Result<Ending> {
     for file in decisions {
         whole &= sending.decisions(file, options.delete);
     }
-    sending.stop |= !whole;
-    Ok(sending.finish(options, &endpoint, &mut files))
+    Ok(sending.finish(options, &endpoint, &mut files, whole))
 }
 
 /// A line on its way.
@@ -176,7 +175,8 @@ impl Sending {
         }
     }
 
-    fn finish(self, options: &SendOptions, endpoint: &str, files: &mut [Progress]) -> Ending {
+    /// `whole`: everything of what is no lines was accepted.
+    fn finish(self, options: &SendOptions, endpoint: &str, files: &mut [Progress], mut whole: bool) -> Ending {
         let finished = self.exporter.finish(options.collector.shutdown_timeout);
         finished.warnings.iter().for_each(|warning| say(&format!("renacer: {warning}")));
         let counts = finished.counts;
@@ -191,7 +191,7 @@ impl Sending {
         if undelivered > 0 || self.stop {
             say(&format!("renacer: {undelivered} spans not delivered; the files still hold them: send them again"));
         }
-        let mut whole = undelivered == 0 && rejected == 0 && !self.stop;
+        whole &= undelivered == 0 && rejected == 0 && !self.stop;
         for progress in files {
             let done = progress.read_to_end && !self.stop;
             whole &= done && !progress.flawed;

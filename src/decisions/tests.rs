@@ -125,3 +125,27 @@ fn a_decision_is_below_the_thread_that_lived_then() {
     assert_eq!(found, [1, 2, 1].map(|id| Some(SpanId([id; 8]))));
     assert_eq!(losses.outside, 1);
 }
+
+#[test]
+fn files_of_forked_children_are_found_and_those_of_earlier_runs_are_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let bytes = file(&[(DECISION, 1100, 7, "a::b", "c", "d")]);
+    let mut of_other = bytes.clone();
+    of_other[56..60].copy_from_slice(&101_u32.to_le_bytes());
+    for (name, bytes) in
+        [("file", &*bytes), ("file.100", &bytes), ("file.101", &of_other), ("file.x", &bytes), ("file.7", b"no")]
+    {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let (files, losses, _) = read_all(&[path], Clock::new(1_000_000, 1000), None);
+    assert_eq!((files.len(), losses.files), (3, 0));
+    let resource = Arc::new(Resource { attributes: vec![Attribute::new("process.pid", 100)] });
+    let decision = Decision { name: "x".into(), tid: 0, start: 1_000_000, end: 2_000_000, attributes: vec![] };
+    let process = span(decision, SpanId([1; 8]), TraceId([9; 16]), None, false, resource);
+    let mut places = Places::default();
+    places.note(&Span { kind: SpanKind::Process, ..process });
+    let (mut losses, mut count) = (Losses::default(), 0);
+    places.place(files, &mut losses, |_| count += 1);
+    assert_eq!((count, losses.outside), (2, 0));
+}

@@ -2,7 +2,6 @@
 //! error, or asks whether a file exists whose name is a message. Which lines mean something is decided later; here they are only seen.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 
 use renacer_events::{Abi, Entry, EventKind, Memory, ReadMemory, Tid};
 
@@ -82,9 +81,9 @@ impl Markers {
         if descriptor == STDERR {
             return true;
         }
-        let file = |descriptor| fs::metadata(format!("/proc/{tid}/fd/{descriptor}")).ok();
-        self.may_be_standard_error(descriptor)
-            && matches!((file(descriptor), file(STDERR)), (Some(a), Some(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
+        // The link's text and not the file behind it, which may be where a look at it waits for somebody.
+        let file = |descriptor| fs::read_link(format!("/proc/{tid}/fd/{descriptor}")).ok();
+        self.may_be_standard_error(descriptor) && file(descriptor).is_some_and(|link| Some(link) == file(STDERR))
     }
 
     /// What a call says at its entry; `copied` is what it gets.
