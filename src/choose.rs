@@ -98,6 +98,7 @@ pub fn choose(options: &TraceOptions, interrupts: &Interrupts) -> anyhow::Result
         mappings: !options.no_source || !options.no_context,
         contexts: !options.no_context,
         births: !options.no_follow,
+        markers: !options.no_markers,
     };
     let choice = (!everything).then(|| Choice::new(&period, needs));
     let calls = choice.is_some().then(|| Box::new(period) as Box<dyn Select>);

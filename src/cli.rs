@@ -180,6 +180,14 @@ pub struct TraceOptions {
         help_heading = "Spans"
     )]
     pub inject_context: Option<InjectContext>,
+    /// Do not look for markers: lines such as `[DECISION] category::name input={}` on standard error, and access("MARK: text", F_OK).
+    #[arg(long, help_heading = "Spans")]
+    pub no_markers: bool,
+
+    /// Read what the program records of its decisions in this file, and in those of its forked children beside it, when the run ends (may
+    /// be repeated).
+    #[arg(long, value_name = "FILE", help_heading = "Spans")]
+    pub decisions: Vec<PathBuf>,
 
     /// Show the contents of buffers that are read, written, sent and received. They may hold secrets.
     #[arg(long)]
@@ -358,7 +366,7 @@ pub struct CollectorOptions {
 
 #[derive(Args, Debug)]
 pub struct SendOptions {
-    /// Files of OTLP JSON lines.
+    /// Files of OTLP JSON lines, and decision files.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 

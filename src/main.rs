@@ -2,6 +2,7 @@
 
 mod choose;
 mod cli;
+mod decisions;
 mod doctor;
 mod exit;
 mod export;

@@ -1,6 +1,7 @@
 //! The assemble stage: events in, spans, text lines and the summary out.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use renacer_symbols::resolver::{Counts, Handle};
 use renacer_text::{Lines, Summary};
 
 use crate::choose::Wanted;
+use crate::decisions::{self, Losses, Places};
 use crate::export::Output;
 use crate::metrics::Figures;
 
@@ -30,17 +32,40 @@ pub struct Shown {
     pub figures: Option<Arc<Figures>>,
 }
 
-/// Turns all events into output, with the counts of `source`, the thread that finds the code behind them; returns when the sender of events is gone and everything has been handed on.
+/// What tells of a run beside its events.
+pub struct Beside {
+    /// The thread that finds the code behind calls.
+    pub source: Option<Handle>,
+    /// The program's decision files.
+    pub decisions: Vec<PathBuf>,
+}
+
+/// What the stage has come to.
+pub struct Assembled {
+    /// The counts of the run.
+    pub totals: Totals,
+    /// The summary table, where one is wanted.
+    pub summary: Option<Summary>,
+    /// The counts of the thread that found the code behind the calls.
+    pub source: Option<Counts>,
+    /// What of the program's decision files is in no span.
+    pub decisions: Losses,
+}
+
+/// Turns all events into output, and what is told beside them; returns when the sender of events is gone and everything has been handed on.
 pub fn assemble(
     events: &Receiver<Event>,
     options: Options,
     decoder: Decoder,
     wanted: Option<Wanted>,
     shown: Shown,
-    source: Option<Handle>,
+    beside: Beside,
     output: Sender<Output>,
-) -> (Totals, Option<Summary>, Option<Counts>) {
-    let portion = Portion { spans: Vec::with_capacity(PORTION), text: String::new(), shown, output };
+) -> Assembled {
+    let Beside { source, decisions } = beside;
+    let places = (!decisions.is_empty()).then(Places::default);
+    let (clock, redact) = (options.clock, options.redact.clone());
+    let portion = Portion { spans: Vec::with_capacity(PORTION), text: String::new(), shown, places, output };
     let mut assembler = Assembler::new(options, decoder, portion);
     if let Some(Wanted { calls, signals }) = wanted {
         assembler.select(calls, signals);
@@ -59,10 +84,13 @@ pub fn assemble(
     // The tracer has ended, so this comes to its end as well.
     let source = source.map(Handle::join);
     assembler.add_redacted(source.map_or(0, |counts| counts.redacted));
+    let (files, mut losses, redacted) = decisions::read_all(&decisions, clock, redact.as_deref());
+    assembler.add_redacted(redacted);
     let root = source.iter().flat_map(unresolved).collect();
     let (totals, mut portion) = assembler.finish(root);
+    portion.decisions(files, &mut losses);
     portion.hand_on();
-    (totals, portion.shown.summary, source)
+    Assembled { totals, summary: portion.shown.summary, source, decisions: losses }
 }
 
 /// What was not found out about the code that made the calls, for the root span.
@@ -80,10 +108,23 @@ struct Portion {
     spans: Vec<Span>,
     text: String,
     shown: Shown,
+    /// Where decisions may belong, if there are any.
+    places: Option<Places>,
     output: Sender<Output>,
 }
 
 impl Portion {
+    /// Puts decisions where they belong, in front of the first process's span, which comes last.
+    fn decisions(&mut self, files: Vec<decisions::Decisions>, losses: &mut Losses) {
+        let Some(places) = self.places.take() else { return };
+        let Some(mut root) = self.spans.pop() else { return };
+        places.place(files, losses, |span| self.span(span));
+        let counts = [("renacer.decisions.lost", losses.lost), ("renacer.decisions.outside", losses.outside)];
+        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+        root.attributes.extend(counts.map(|(key, count)| Attribute::new(key, count as i64)));
+        self.spans.push(root);
+    }
+
     fn hand_on(&mut self) {
         if !self.text.is_empty() {
             self.send(Output::Text);
@@ -116,10 +157,14 @@ impl Sink for Portion {
     }
 
     fn span(&mut self, span: Span) {
-        self.spans.push(span);
+        if let Some(places) = &mut self.places {
+            places.note(&span);
+        }
+        // The last one of a run stays here, since it may still be added to.
         if self.spans.len() >= PORTION {
             self.hand_on();
         }
+        self.spans.push(span);
     }
 
     fn signal(&mut self, at: u64, _pid: Pid, tid: Tid, signal: &Signal) {

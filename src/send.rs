@@ -1,5 +1,6 @@
 //! `renacer send`: delivers what local files hold to a collector, and goes on where it was interrupted.
 
+mod decisions;
 mod progress;
 
 use std::collections::{HashMap, VecDeque};
@@ -28,10 +29,14 @@ pub fn send(options: &SendOptions) -> anyhow::Result<Ending> {
         _ => Encoding::Protobuf,
     };
     // All files are opened first: a wrong name is told before anything is sent.
-    let mut readers = Vec::new();
+    let (mut readers, mut decisions) = (Vec::new(), Vec::new());
     for file in &options.files {
         if options.files.iter().filter(|other| *other == file).count() > 1 {
             bail!("{} is named twice", file.display());
+        }
+        if crate::decisions::is_one(file) {
+            decisions.push(crate::decisions::read(file, None, None, &mut 0)?);
+            continue;
         }
         readers.push(Reader::open(file, encoding, MAX_BYTES)?);
     }
@@ -59,7 +64,11 @@ pub fn send(options: &SendOptions) -> anyhow::Result<Ending> {
         }
         sending.file(reader, index, progress);
     }
-    Ok(sending.finish(options, &endpoint, &mut files))
+    let mut whole = true;
+    for file in decisions {
+        whole &= sending.decisions(file, options.delete);
+    }
+    Ok(sending.finish(options, &endpoint, &mut files, whole))
 }
 
 /// A line on its way.
@@ -166,21 +175,23 @@ impl Sending {
         }
     }
 
-    fn finish(self, options: &SendOptions, endpoint: &str, files: &mut [Progress]) -> Ending {
+    /// `whole`: everything of what is no lines was accepted.
+    fn finish(self, options: &SendOptions, endpoint: &str, files: &mut [Progress], mut whole: bool) -> Ending {
         let finished = self.exporter.finish(options.collector.shutdown_timeout);
         finished.warnings.iter().for_each(|warning| say(&format!("renacer: {warning}")));
         let counts = finished.counts;
         if !options.quiet {
             say(&format!("renacer: {} of {} spans delivered to {endpoint}", counts.delivered, self.read));
         }
-        if let Some(message) = counts.first_rejection.filter(|_| counts.rejected > 0) {
-            say(&format!("renacer: {} spans refused by the collector: {message}", counts.rejected));
+        let rejected = counts.rejected + counts.refused;
+        if let Some(message) = counts.first_rejection.filter(|_| rejected > 0) {
+            say(&format!("renacer: {rejected} spans refused by the collector: {message}"));
         }
         let undelivered = counts.handed_back + counts.lost;
         if undelivered > 0 || self.stop {
             say(&format!("renacer: {undelivered} spans not delivered; the files still hold them: send them again"));
         }
-        let mut whole = undelivered == 0 && counts.rejected == 0;
+        whole &= undelivered == 0 && rejected == 0 && !self.stop;
         for progress in files {
             let done = progress.read_to_end && !self.stop;
             whole &= done && !progress.flawed;

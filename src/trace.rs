@@ -25,11 +25,12 @@ use renacer_text::{Counts, File, Ids, Lines, Loss, Summary, Timestamps, Why};
 
 use crate::choose;
 use crate::cli::{self, InjectContext, MaxOutputPolicy, OnOverflow, OnTimeout, TraceOptions};
+use crate::decisions::Losses;
 use crate::exit::{Ending, say};
 use crate::export::{self, Delivery, Targets, TextTarget};
 use crate::inject::PythonPackage;
 use crate::metrics::OwnMetrics;
-use crate::observe::{self, Shown};
+use crate::observe::{self, Assembled, Beside, Shown};
 use crate::setup;
 use crate::undelivered::Undelivered;
 
@@ -81,6 +82,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         detach_on_exec: options.detach_on.is_some(),
         share: options.overhead,
         follow_only: options.follow_only.clone(),
+        markers: !options.no_markers,
     };
     if options.verbose {
         say(&format!("renacer: {}", chosen.how()));
@@ -154,8 +156,10 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let (events, event_queue) = renacer_events::channel(EVENTS);
     let (outputs, output_queue) = renacer_events::channel(PORTIONS);
     let thread = |name: &str| std::thread::Builder::new().name(name.into());
+    let beside = Beside { source, decisions: options.decisions.clone() };
     let assembler = thread("assemble").spawn(move || {
-        observe::assemble(&event_queue, assembly, Decoder::new(decode), chosen.wanted, shown, source, outputs)
+        let decoder = Decoder::new(decode);
+        observe::assemble(&event_queue, assembly, decoder, chosen.wanted, shown, beside, outputs)
     })?;
     let exporter = thread("export").spawn(move || export::export(&output_queue, targets))?;
 
@@ -179,7 +183,8 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         drop(events);
         outcome
     };
-    let (totals, summary, source) = assembler.join().map_err(|_| anyhow::anyhow!("the assemble stage failed"))?;
+    let Assembled { totals, summary, source, decisions } =
+        assembler.join().map_err(|_| anyhow::anyhow!("the assemble stage failed"))?;
     let delivery = exporter.join().map_err(|_| anyhow::anyhow!("the export stage failed"))?;
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -202,7 +207,8 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         summary.render(&mut table)?;
         say(String::from_utf8_lossy(&table).trim_end());
     }
-    let run = Run { totals, delivery, outcome, unheard, source, endpoint, trace_id, duration: started.elapsed() };
+    let run =
+        Run { totals, delivery, outcome, unheard, source, decisions, endpoint, trace_id, duration: started.elapsed() };
     if let Some(trouble) = metrics.and_then(|metrics| run.end_metrics(metrics, options.collector.shutdown_timeout))
         && !options.quiet
     {
@@ -313,6 +319,7 @@ struct Run {
     outcome: Outcome,
     unheard: u64,
     source: Option<resolver::Counts>,
+    decisions: Losses,
     endpoint: Option<String>,
     trace_id: TraceId,
     duration: Duration,
@@ -357,6 +364,10 @@ impl Run {
                 loss(totals.unknown_events, "event of an unknown thread"),
                 loss(totals.orphan_returns, "call entered before the attach"),
                 loss(totals.signals_dropped, "event of a signal left out"),
+                loss(totals.markers_dropped, "marker left out"),
+                loss(self.decisions.lost, "decision lost by its program"),
+                loss(self.decisions.outside, "decision outside the trace"),
+                loss(self.decisions.files, "decision file not read"),
                 loss(outcome.foreign_calls, "call of a foreign architecture"),
                 loss(self.source.map_or(0, |source| source.files_refused), "file with symbols not read"),
                 loss(totals.truncated, "text shortened"),

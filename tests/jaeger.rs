@@ -13,7 +13,7 @@ use support::{available, finish, renacer};
 
 /// A trace's spans in an order of their own; Jaeger sorts events by name.
 fn sorted(mut trace: Trace) -> Vec<Span> {
-    trace.spans.iter_mut().for_each(|span| span.events.sort());
+    trace.spans.iter_mut().for_each(|span| span.events.sort_by(|a, b| a.name.cmp(&b.name)));
     trace.spans.sort_by(|a, b| a.span_id.cmp(&b.span_id));
     trace.spans
 }

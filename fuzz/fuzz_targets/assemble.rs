@@ -186,6 +186,11 @@ fn kind(input: &mut Input<'_>) -> EventKind {
         24 => EventKind::Rested,
         20 => match input.below(3) {
             0 => EventKind::GroupStopped { signal: 19 },
+            1 if input.flag() => EventKind::Wrote {
+                bytes: input.choose(&["[RESULT] a = ", "1\n", "x", "[DECISION] b::c input={}\n"]).into(),
+                cut: input.below(16) == 0,
+            },
+            1 if input.flag() => EventKind::Marked(vec![input.byte(); 3]),
             1 => EventKind::Renamed(name(input)),
             _ => EventKind::Missed(Box::new(Missed { calls: input.byte().into(), ..Missed::default() })),
         },
@@ -315,9 +320,10 @@ fuzz_target!(|bytes: &[u8]| {
         let dropped: u64 = made.spans.iter().map(|span| u64::from(span.dropped_events)).sum();
         let kept: u64 = made.spans.iter().map(|span| span.events.len() as u64).sum();
         // Those of programs whose caller samples nothing are in no span.
-        assert!(kept + dropped <= totals.signals && dropped <= totals.signals_dropped);
+        assert!(kept + dropped <= totals.signals + totals.markers);
+        assert!(dropped <= totals.signals_dropped + totals.markers_dropped);
         if totals.spans_not_sampled == 0 {
-            assert_eq!((totals.signals, totals.signals_dropped), (kept + dropped, dropped));
+            assert!(totals.signals + totals.markers == kept + dropped && totals.signals_dropped <= dropped);
         }
         let calls = of(SpanKind::Call);
         merge(merging, made.spans, calls, caller);

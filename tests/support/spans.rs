@@ -18,13 +18,20 @@ pub struct Span {
     pub start: u64,
     pub end: u64,
     pub attributes: BTreeMap<String, Value>,
-    pub events: Vec<String>,
+    pub events: Vec<Event>,
     pub links: usize,
     pub error: bool,
     /// `service.instance.id` of its resource.
     pub instance: String,
     /// All of its resource.
     pub resource: Arc<BTreeMap<String, Value>>,
+}
+
+/// Something that happened in a span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    pub name: String,
+    pub attributes: BTreeMap<String, Value>,
 }
 
 /// What a span stands for.
@@ -34,6 +41,7 @@ pub enum Kind {
     Thread,
     Call,
     Gap,
+    Decision,
 }
 
 impl Span {
@@ -42,6 +50,8 @@ impl Span {
             Kind::Call
         } else if self.attributes.contains_key("process.pid") {
             Kind::Process
+        } else if self.attributes.contains_key("decision.name") {
+            Kind::Decision
         } else if self.name == "untraced" {
             Kind::Gap
         } else {
@@ -147,7 +157,7 @@ impl Trace {
                 continue;
             };
             let fits = match span.kind() {
-                Kind::Call | Kind::Gap => {
+                Kind::Call | Kind::Gap | Kind::Decision => {
                     matches!(parent.kind(), Kind::Process | Kind::Thread) && parent.instance == span.instance
                 }
                 Kind::Thread => parent.kind() == Kind::Process && parent.instance == span.instance,
@@ -259,7 +269,10 @@ fn read_span(span: &Value, instance: &str, resource: &Arc<BTreeMap<String, Value
             .as_array()
             .into_iter()
             .flatten()
-            .map(|event| event["name"].as_str().expect("a name").to_owned())
+            .map(|event| Event {
+                name: event["name"].as_str().expect("a name").to_owned(),
+                attributes: attributes(event),
+            })
             .collect(),
         links: span["links"].as_array().map_or(0, Vec::len),
         error: span["status"]["code"] == 2,

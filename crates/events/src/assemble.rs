@@ -9,6 +9,7 @@ mod context;
 #[cfg(test)]
 mod fixture;
 mod gaps;
+mod markers;
 mod open;
 mod options;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod totals;
 use std::sync::Arc;
 
 use self::call_span::CallSpans;
+use self::markers::Line;
 use self::open::{ImageSpan, OpenSpan, Parent, ThreadSpan, Trace};
 pub use self::options::Options;
 pub use self::sink::Sink;
@@ -52,6 +54,8 @@ pub struct Assembler<D, S> {
     /// Which signals are wanted, where not all are.
     signals: Option<Vec<i32>>,
     totals: Totals,
+    /// Processes whose line may be a marker.
+    lines: usize,
     /// Images so far.
     images: u64,
     /// The time of the latest event.
@@ -90,6 +94,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             select: None,
             signals: None,
             totals,
+            lines: 0,
             images: 0,
             last: 0,
             began: 0,
@@ -141,6 +146,8 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
                 Some(thread) => self.sink.stopped(at, thread.pid, tid, signal),
                 None => self.totals.unknown_events += 1,
             },
+            EventKind::Wrote { bytes, cut } => self.wrote(tid, at, &bytes, cut),
+            EventKind::Marked(text) => self.marked(tid, at, &text),
             EventKind::Described(attributes) => self.described(tid, attributes),
             EventKind::Detached => self.detached(tid, at),
         }
@@ -215,6 +222,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             threaded: false,
             awaits_exec: started.origin == Origin::Launched,
             entered: false,
+            line: Line::default(),
         };
         self.processes.insert(pid, process);
         let name = self.comm(&started.image.name);
@@ -297,6 +305,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         }
         self.end_gap(former_tid, at);
         self.decoder.image_replaced(pid);
+        self.forget_line(pid);
         self.end_threads(pid, Some(former_tid), at);
         if former_tid != pid {
             self.forget_thread(pid, at);
@@ -410,6 +419,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
 
     fn end_process(&mut self, pid: Pid, at: u64, status: ExitStatus) {
         self.end_threads(pid, None, at);
+        self.forget_line(pid);
         if let Some(process) = self.processes.remove(&pid) {
             self.end_image(process.image, at, Some(status));
             self.decoder.process_exited(pid, status);

@@ -87,6 +87,15 @@ pub enum EventKind {
     },
     /// The thread's process says what it is: attributes of its resource.
     Described(Vec<Attribute>),
+    /// The thread has written to its process's standard error.
+    Wrote {
+        /// What it wrote, from the beginning.
+        bytes: Vec<u8>,
+        /// It wrote more than that.
+        cut: bool,
+    },
+    /// The thread has left a message in place of a path.
+    Marked(Vec<u8>),
     /// The thread's name changed (prctl or `/proc/self/comm`).
     Renamed(String),
     /// The thread is gone. A call in flight will not return.

@@ -91,6 +91,8 @@ pub enum SpanKind {
     Call,
     /// A time in which a thread was not traced.
     Gap,
+    /// A decision that a program has recorded in a file of its own.
+    Decision,
 }
 
 /// The outcome of a span.

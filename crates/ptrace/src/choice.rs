@@ -7,6 +7,7 @@ use renacer_events::{Abi, Select, Test};
 use crate::arch::{self, Role};
 use crate::engine::maps_code;
 use crate::facts::{self, ABIS};
+use crate::markers;
 use crate::table;
 
 /// What is done with a call.
@@ -31,6 +32,8 @@ pub struct Needs {
     pub contexts: bool,
     /// The tracer follows new threads and processes.
     pub births: bool,
+    /// What programs write to their standard error may be markers.
+    pub markers: bool,
 }
 
 /// The fate of a call by its number.
@@ -136,6 +139,9 @@ fn watch(abi: Abi, number: u64, needs: Needs, subjects: bool) -> (Fate, Test) {
         Some(Role::Seccomp) => return (Fate::Watched, Test::Always),
         Some(Role::Namespace | Role::Identity) => return (Fate::Watched, Test::Always),
         _ => {}
+    }
+    if needs.markers && markers::writes(abi, number) {
+        return (Fate::Watched, Test::Equals(0, libc::STDERR_FILENO as u32));
     }
     if subjects && facts::changes_descriptors(abi, number) {
         return (Fate::Watched, Test::Always);

@@ -37,6 +37,7 @@ use crate::capture;
 use crate::choice::Choice;
 use crate::interrupts::Interrupts;
 use crate::launch::{self, Child, Command, LaunchError};
+use crate::markers::Markers;
 use crate::memory::Method;
 use crate::placement::Placement;
 use crate::proc;
@@ -65,6 +66,8 @@ pub struct Options {
     pub share: Option<f64>,
     /// Only the calls of processes with one of these names are told of; of none: of all.
     pub follow_only: Vec<String>,
+    /// What programs write to their standard error is told of, as are the messages in place of paths.
+    pub markers: bool,
 }
 
 /// How a run ended.
@@ -109,6 +112,7 @@ pub struct Tracer {
     early_ends: FastMap<Tid, Change>,
     stacks: Option<Box<dyn StackWalker>>,
     contexts: Option<Box<dyn ContextSource>>,
+    markers: Option<Markers>,
     /// Whether there is room for more events, where a tracee must not wait for it.
     has_room: Option<Box<dyn Fn() -> bool>>,
     launch: Option<Launch>,
@@ -300,6 +304,7 @@ impl Tracer {
         let follow = if options.follow { ptrace::FOLLOW } else { 0 };
         Tracer {
             slices: options.share.map(Slices::new),
+            markers: options.markers.then(Markers::new),
             options,
             ptrace_options: ptrace::ALWAYS | follow | more,
             threads: FastMap::default(),

@@ -14,6 +14,7 @@ mod engine;
 pub mod facts;
 mod interrupts;
 mod launch;
+mod markers;
 mod memory;
 mod placement;
 pub mod probe;

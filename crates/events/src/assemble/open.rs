@@ -10,7 +10,7 @@ use crate::{
     Text, Tid, TraceId,
 };
 
-/// The most signals that are kept as events of one span; OpenTelemetry's own default limit.
+/// The most signals and markers that are kept as events of one span; OpenTelemetry's own default limit.
 const MAX_EVENTS: usize = 128;
 
 /// The trace that a process's spans are in: the run's, or that of the caller who started its program.
@@ -82,18 +82,19 @@ impl OpenSpan {
         self.end = self.end.max(end);
     }
 
-    /// Adds a signal; false if there are too many already.
+    /// Adds a signal; false if there are too many events already.
     pub(super) fn signal(&mut self, at: u64, signal: &Signal) -> bool {
+        self.event(at, "signal", || signal_attributes(signal))
+    }
+
+    /// Adds an event; false if there are too many already.
+    pub(super) fn event(&mut self, at: u64, name: &'static str, attributes: impl FnOnce() -> Vec<Attribute>) -> bool {
         self.cover(at, at);
         if self.events.len() >= MAX_EVENTS {
             self.dropped_events = self.dropped_events.saturating_add(1);
             return false;
         }
-        let mut attributes = Vec::with_capacity(3);
-        attributes.push(Attribute::new("signal.name", Text::from(signal_name(signal.number))));
-        attributes.push(Attribute::new("signal.code", Text::from(signal_code_name(signal.number, signal.code))));
-        attributes.extend(signal.sender_pid.map(|pid| Attribute::new("signal.sender.pid", pid)));
-        self.events.push(SpanEvent { name: "signal".into(), at, attributes });
+        self.events.push(SpanEvent { name: name.into(), at, attributes: attributes() });
         true
     }
 
@@ -122,6 +123,14 @@ impl OpenSpan {
             call: None,
         }
     }
+}
+
+fn signal_attributes(signal: &Signal) -> Vec<Attribute> {
+    let mut attributes = Vec::with_capacity(3);
+    attributes.push(Attribute::new("signal.name", Text::from(signal_name(signal.number))));
+    attributes.push(Attribute::new("signal.code", Text::from(signal_code_name(signal.number, signal.code))));
+    attributes.extend(signal.sender_pid.map(|pid| Attribute::new("signal.sender.pid", pid)));
+    attributes
 }
 
 /// A link to a span of the same run.

@@ -31,7 +31,7 @@ fn feed(run: &mut Run, numbers: &mut Numbers, events: usize) -> u64 {
             1 => ExitStatus::Killed { signal: 9, core_dumped: false },
             _ => ExitStatus::Unknown,
         };
-        match numbers.below(36) {
+        match numbers.below(40) {
             0 => run.start(now, tid, Origin::Launched, "launched"),
             1 => run.start(now, tid, Origin::Attached, "attached"),
             2..5 => run.fork(now, tid, other, 1 + numbers.below(8) as i32),
@@ -52,6 +52,11 @@ fn feed(run: &mut Run, numbers: &mut Numbers, events: usize) -> u64 {
             31 => run.event(now, tid, EventKind::Missed(Box::default())),
             32..34 => run.event(now, tid, EventKind::Rests),
             34 => run.event(now, tid, EventKind::Rested),
+            35 => run.event(now, tid, EventKind::Marked(b"here".to_vec())),
+            36..39 => {
+                let text = ["[RESULT] a", " = ", "1\n", "x", "[DECISION] b::c\n"][numbers.below(5) as usize];
+                run.event(now, tid, EventKind::Wrote { bytes: text.into(), cut: numbers.below(20) == 0 });
+            }
             _ => run.event(now, tid, EventKind::Detached),
         }
     }
@@ -79,6 +84,7 @@ fn check(done: &Done, entries: u64, caller: Option<SpanId>, first: TraceId) {
         let parent = ids[&parent_id];
         assert_eq!(parent.trace_id, span.trace_id, "{span:?}");
         match span.kind {
+            SpanKind::Decision => panic!("no event makes any"),
             SpanKind::Process => assert_eq!(parent.kind, SpanKind::Process),
             SpanKind::Thread => assert!(parent.kind == SpanKind::Process && is_inside(span, parent), "{span:?}"),
             SpanKind::Call | SpanKind::Gap => {
@@ -107,7 +113,10 @@ fn check(done: &Done, entries: u64, caller: Option<SpanId>, first: TraceId) {
     let (kept, dropped) = done.spans.iter().fold((0, 0), |(kept, dropped), span| {
         (kept + span.events.len() as u64, dropped + u64::from(span.dropped_events))
     });
-    assert_eq!((done.totals.signals, done.totals.signals_dropped), (kept + dropped, dropped));
+    let Totals { signals, signals_dropped, markers, markers_dropped, .. } = done.totals;
+    assert_eq!(signals + markers, kept + dropped);
+    // Lines that were not known whole are dropped too.
+    assert!(signals_dropped <= dropped && dropped <= signals_dropped + markers_dropped);
 }
 
 #[test]

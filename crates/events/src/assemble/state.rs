@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::markers::Line;
 use super::open::{ImageSpan, Other, ThreadSpan, Trace};
 use crate::{ActiveSpan, Caller, Entry, Pid, SpanId, Stack, Text, Tid};
 
@@ -18,6 +19,8 @@ pub(super) struct Process {
     pub(super) awaits_exec: bool,
     /// It has entered a call.
     pub(super) entered: bool,
+    /// The line that it is writing to its standard error.
+    pub(super) line: Line,
 }
 
 pub(super) struct Thread {

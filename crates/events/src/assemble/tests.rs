@@ -4,6 +4,7 @@ mod callers;
 mod calls;
 mod context;
 mod losses;
+mod markers;
 mod processes;
 mod redaction;
 mod threads;

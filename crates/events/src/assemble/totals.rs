@@ -19,6 +19,10 @@ pub struct Totals {
     pub signals: u64,
     /// Signals that are on no span, because one has room for 128.
     pub signals_dropped: u64,
+    /// Markers: what programs have said of themselves.
+    pub markers: u64,
+    /// Markers that are on no span, because one has room for 128, or that were too long.
+    pub markers_dropped: u64,
     /// Calls whose return was never seen, other than `exit` and `exit_group`, which have none.
     pub unfinished: u64,
     /// Returns whose entry was never seen: of calls that were in flight at attach.
@@ -50,6 +54,7 @@ impl Totals {
             ("renacer.gaps.duration", self.gaps_duration),
             ("renacer.events.unknown", self.unknown_events),
             ("renacer.signals.dropped", self.signals_dropped),
+            ("renacer.markers.dropped", self.markers_dropped),
             ("renacer.texts.truncated", self.truncated),
             ("renacer.texts.redacted", self.redacted),
         ];

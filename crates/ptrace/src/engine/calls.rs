@@ -6,6 +6,7 @@ use super::{Emit, Tracer, contexts, placing, stacks, untraced};
 use crate::arch::{self, Role};
 use crate::capture;
 use crate::choice::Fate;
+use crate::markers::Markers;
 use crate::memory::TraceeMemory;
 use crate::placement::Placement;
 use crate::sys::clock::monotonic;
@@ -37,6 +38,12 @@ impl Tracer {
                 let role = arch::role(abi, number);
                 let copied =
                     capture::at_entry(abi, number, &arguments, stack_pointer, &self.options.capture, &mut memory);
+                if self.markers.is_some()
+                    && self.launch.is_none()
+                    && let Some(kind) = Markers::entered(abi, number, &arguments, &copied)
+                {
+                    emit(Event { at: monotonic(), tid, kind });
+                }
                 let (mut stack, mut context) = (None, None);
                 // While a thread of the process rests, nobody knows what is mapped.
                 let looks = self.launch.is_none() && process.resting == 0;
@@ -103,6 +110,11 @@ impl Tracer {
                         }
                         if let Some(source) = self.contexts.as_deref_mut().filter(|_| self.launch.is_none()) {
                             contexts::returned(source, (thread.pid, tid), entry, (value, is_error), &mut memory);
+                        }
+                        if let Some(markers) = self.markers.as_mut().filter(|_| !is_error && self.launch.is_none())
+                            && let Some(kind) = markers.returned(tid, entry, value, &mut memory)
+                        {
+                            emit(Event { at, tid, kind });
                         }
                         capture::at_return(entry, value, is_error, &self.options.capture, &mut memory)
                     }

@@ -146,6 +146,7 @@ fn the_documentation_lists_every_name_and_no_other() {
     run.event(13, 100, EventKind::Entered(Entry { context: Some(Arc::new(span)), ..entry(OPENAT) }));
     run.signal(14, 999, 15);
     (0..130).for_each(|at| run.signal(15 + at, 100, 15));
+    run.event(190, 100, EventKind::Marked(b"late".to_vec()));
     run.call(200, 100, OPENAT, -2);
     run.call(210, 100, CONNECT, 0);
     let mut foreign = entry(OPENAT);
@@ -153,6 +154,9 @@ fn the_documentation_lists_every_name_and_no_other() {
     run.event(220, 100, EventKind::Entered(foreign));
     run.thread(221, 100, 101, None);
     run.event(222, 100, EventKind::Missed(Box::new(crate::Missed { calls: 3, ..crate::Missed::default() })));
+    run.event(222, 101, EventKind::Marked(b"here".to_vec()));
+    let lines = b"[DECISION] a::b input={}\n[RESULT] b = 1\n".to_vec();
+    run.event(222, 101, EventKind::Wrote { bytes: lines, cut: false });
     run.event(223, 101, EventKind::Rests);
     run.event(230, 101, EventKind::Rested);
     (0..3).for_each(|at| run.call(20_000 + 2 * at, 101, READ, 5));
