@@ -20,6 +20,7 @@ mod signal;
 mod span;
 mod stack;
 mod trace_context;
+mod wire;
 
 pub use assemble::{Assembler, Options, Sink, Totals};
 pub use call::{Argument, Call, Decode, Decoded, Errno, Peer, RawCall};
@@ -38,6 +39,7 @@ pub use resource::ResourceOptions;
 pub use select::{Calls, Place, Select, Test};
 pub use signal::{signal_code_name, signal_name};
 pub use span::{Attribute, Link, Resource, Span, SpanContext, SpanEvent, SpanId, SpanKind, Status, TraceId, Value};
+pub use wire::{Carried, Part, Request, Role, Stream, Touched, Way};
 pub use stack::{
     Caller, Frame, FrameKind, Machine, ModuleId, ReadMemory, Registers, Source, Stack, StackEnd, StackWalker,
 };
