@@ -13,6 +13,7 @@ mod open;
 mod options;
 #[cfg(test)]
 mod properties;
+mod requests;
 mod rotate;
 mod sink;
 mod state;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use self::call_span::CallSpans;
 use self::open::{ImageSpan, OpenSpan, Parent, ThreadSpan, Trace};
 pub use self::options::Options;
+use self::requests::Held;
 pub use self::sink::Sink;
 use self::state::{Process, Replaced, Thread};
 pub use self::totals::Totals;
@@ -215,6 +217,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             threaded: false,
             awaits_exec: started.origin == Origin::Launched,
             entered: false,
+            multiplexes: false,
         };
         self.processes.insert(pid, process);
         let name = self.comm(&started.image.name);
@@ -316,6 +319,8 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         }
         let former_name = std::mem::replace(&mut thread.name, name);
         thread.creator = None;
+        thread.held = Held::default();
+        process.multiplexes = false;
         process.tids = vec![pid];
         let call = thread.call.as_mut().and_then(|call| call.link(self.select.is_none()).0);
         let first = std::mem::take(&mut process.awaits_exec) && !std::mem::take(&mut process.threaded);

@@ -23,7 +23,7 @@ mod trace_context;
 mod wire;
 
 pub use assemble::{Assembler, Options, Sink, Totals};
-pub use call::{Argument, Call, Decode, Decoded, Errno, Peer, RawCall};
+pub use call::{Argument, Call, Decode, Decoded, Errno, Moves, Peer, RawCall};
 pub use clock::Clock;
 pub use context::{ActiveSpan, ContextSource, MappedFile};
 pub use event::{

@@ -40,6 +40,7 @@ use crate::launch::{self, Child, Command, LaunchError};
 use crate::memory::Method;
 use crate::placement::Placement;
 use crate::proc;
+use crate::streams::Streams;
 use crate::sys::clock::monotonic;
 use crate::sys::{ptrace, signal};
 use crate::tracee::{self, Change, Gone, Report, Stop, Stopped};
@@ -168,6 +169,8 @@ struct Process {
     resting: usize,
     /// Until when those do without it.
     rests_until: u64,
+    /// Which of its descriptors may carry requests.
+    streams: Streams,
 }
 
 impl Process {
@@ -182,6 +185,7 @@ impl Process {
             sees_placement: false,
             resting: 0,
             rests_until: 0,
+            streams: Streams::default(),
         }
     }
 
@@ -190,6 +194,7 @@ impl Process {
         Process {
             makes_namespaces: self.makes_namespaces || image.vpid.is_some(),
             filters_itself: self.filters_itself,
+            streams: self.streams.clone(),
             ..Process::new(image)
         }
     }

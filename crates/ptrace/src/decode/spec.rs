@@ -107,7 +107,7 @@ pub(crate) struct Complex {
 }
 
 /// How a successful result is written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResultKind {
     /// Signed.
     Decimal,
