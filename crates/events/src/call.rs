@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Abi, Caller, Entry, ExitStatus, Memory, Missed, Part, Pid, ProcessStarted, Return, Stream, Text, Tid, Way};
+use crate::{
+    Abi, Caller, Entry, ExitStatus, Memory, Missed, Part, Pid, ProcessStarted, Return, Stream, Text, Tid, Way,
+};
 
 /// One system call of one thread.
 #[derive(Clone, Debug)]

@@ -39,10 +39,10 @@ pub use resource::ResourceOptions;
 pub use select::{Calls, Place, Select, Test};
 pub use signal::{signal_code_name, signal_name};
 pub use span::{Attribute, Link, Resource, Span, SpanContext, SpanEvent, SpanId, SpanKind, Status, TraceId, Value};
-pub use wire::{Carried, Part, Request, Role, Stream, Touched, Way};
 pub use stack::{
     Caller, Frame, FrameKind, Machine, ModuleId, ReadMemory, Registers, Source, Stack, StackEnd, StackWalker,
 };
+pub use wire::{Carried, Part, Request, Role, Stream, Touched, Way};
 
 /// Text that is short most of the time: up to 24 bytes are stored without an allocation.
 pub use compact_str::CompactString as Text;

@@ -9,8 +9,7 @@ use crate::decode::spec::{ResultKind, resolved};
 use crate::decode::transfer;
 
 /// With which requests begin.
-const METHODS: [&str; 9] =
-    ["GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "PATCH ", "OPTIONS ", "CONNECT ", "TRACE "];
+const METHODS: [&str; 9] = ["GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "PATCH ", "OPTIONS ", "CONNECT ", "TRACE "];
 
 /// The descriptors of one process.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +61,7 @@ impl Streams {
                     None => self.open.remove(&(value as i32)),
                 };
             }
-            _ if call.result == ResultKind::Fd => {
+            _ if matches!(call.result, ResultKind::Fd) => {
                 self.open.remove(&(value as i32));
             }
             _ => {}

@@ -63,7 +63,11 @@ pub(super) struct Held {
 
 impl Held {
     /// A call is entered: the connection whose bytes it moves, and what it belongs to as far as is known.
-    pub(super) fn enter(&mut self, moves: Moves, multiplexes: &mut bool) -> (Option<(Arc<Stream>, Way)>, Option<Belongs>) {
+    pub(super) fn enter(
+        &mut self,
+        moves: Moves,
+        multiplexes: &mut bool,
+    ) -> (Option<(Arc<Stream>, Way)>, Option<Belongs>) {
         let mut stream = None;
         match moves {
             Moves::Nothing => {}

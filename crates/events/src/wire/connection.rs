@@ -152,7 +152,8 @@ impl Connection {
         let head = Head::parse(bytes)?;
         let mut words = head.first.split(' ');
         let (method, target, version) = (words.next(), words.next(), words.next());
-        let token = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+        let token =
+            |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
         let method = method.filter(token).ok_or(Lost)?;
         let known = matches!(version, Some("HTTP/1.1" | "HTTP/1.0")) && words.next().is_none();
         if !known || target.is_none_or(str::is_empty) || self.pending.len() >= MOST_PENDING {

@@ -8,8 +8,8 @@ pub(crate) mod quote;
 pub(crate) mod spec;
 #[cfg(test)]
 mod tests;
-mod values;
 pub(crate) mod transfer;
+mod values;
 mod view;
 
 use std::borrow::Cow;

@@ -107,7 +107,7 @@ pub(crate) struct Complex {
 }
 
 /// How a successful result is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum ResultKind {
     /// Signed.
     Decimal,
