@@ -91,3 +91,42 @@ fn what_is_not_certain_says_nothing() {
     assert!(matches!(stream.carried(Way::In, std::iter::empty()).touched, Touched::None));
     assert!(matches!(go(&stream, Way::In, request("\r\n").as_bytes()).touched, Touched::None));
 }
+
+#[test]
+fn how_bytes_are_split_does_not_change_what_they_say() {
+    // A linear congruential generator: the same in each run.
+    let mut state = 1_u64;
+    let mut next = |most: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % most
+    };
+    let requests = [request("\r\n"), request("Content-Length: 3\r\n\r\nabc"), "GET / HTTP/1.1\r\n\r\n".into()];
+    let answers = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=y\r\nok\r\n0\r\nTrailer: x\r\n\r\n",
+        "HTTP/9 garbage\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+    ];
+    for _ in 0..300 {
+        let (asked, answered): (Vec<_>, Vec<_>) = (0..3).map(|_| (next(3), next(40) / 9)).unzip();
+        let mut outcomes = [true, false].map(|whole| {
+            let stream = Stream::default();
+            let mut seen = Vec::new();
+            for (&request, &answer) in asked.iter().zip(&answered) {
+                let dialogue = [(Way::In, requests[request].as_bytes()), (Way::Out, answers[answer].as_bytes())];
+                for (way, mut bytes) in dialogue {
+                    while !bytes.is_empty() {
+                        let count = if whole { bytes.len() } else { 1 + next(bytes.len()) };
+                        go(&stream, way, &bytes[..count]);
+                        bytes = &bytes[count..];
+                    }
+                    seen.push((0..3).find(|&number| stream.is_current(number)));
+                }
+            }
+            seen
+        });
+        let split = outcomes[1].split_off(0);
+        assert_eq!(outcomes[0], split, "{asked:?} {answered:?}");
+    }
+}
