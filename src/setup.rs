@@ -64,6 +64,7 @@ pub fn assembly(options: &TraceOptions) -> anyhow::Result<(Options, Vec<String>)
         parent,
         sampled,
         join_callers: !options.no_context && environment::joins_callers(&variable),
+        join_requests: !options.no_context,
         clock: Clock::new(renacer_ptrace::realtime(), renacer_ptrace::monotonic()),
         rotate: options.rotate,
         span_names_target: options.span_names == SpanNames::Target,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use renacer_context::ContextReader;
-use renacer_events::{Detail, MergeOptions, Merger, Pid, Redact, Totals, TraceId};
+use renacer_events::{Detail, MergeOptions, Merger, Options, Pid, Redact, Totals, TraceId};
 use renacer_file::{AtLimit, CreateOptions, Limit, Writer};
 use renacer_otlp::Exporter;
 use renacer_ptrace::decode::{DecodeOptions, Decoder};
@@ -147,6 +147,7 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         ..DecodeOptions::new(&capture)
     };
     let trace_id = assembly.trace_id;
+    let assembly = Options { join_requests: assembly.join_requests && chosen.choice.is_none(), ..assembly };
 
     let source = source(&options, assembly.redact.clone(), &mut tracer)?;
     if !options.no_context {

@@ -290,6 +290,7 @@ fuzz_target!(|bytes: &[u8]| {
         parent,
         sampled,
         join_callers: joins_callers,
+        join_requests: true,
         clock: Clock::new(1_700_000_000_000_000_000, 1000),
         rotate: input.flag().then(|| std::time::Duration::from_nanos(1 + u64::from(input.byte()))),
         span_names_target: input.flag(),

@@ -14,6 +14,7 @@ mod open;
 mod options;
 #[cfg(test)]
 mod properties;
+mod requests;
 mod rotate;
 mod sink;
 mod state;
@@ -27,6 +28,7 @@ use self::call_span::CallSpans;
 use self::markers::Line;
 use self::open::{ImageSpan, OpenSpan, Parent, ThreadSpan, Trace};
 pub use self::options::Options;
+use self::requests::Held;
 pub use self::sink::Sink;
 use self::state::{Process, Replaced, Thread};
 pub use self::totals::Totals;
@@ -223,6 +225,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
             awaits_exec: started.origin == Origin::Launched,
             entered: false,
             line: Line::default(),
+            multiplexes: false,
         };
         self.processes.insert(pid, process);
         let name = self.comm(&started.image.name);
@@ -325,6 +328,8 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         }
         let former_name = std::mem::replace(&mut thread.name, name);
         thread.creator = None;
+        thread.held = Held::default();
+        process.multiplexes = false;
         process.tids = vec![pid];
         let call = thread.call.as_mut().and_then(|call| call.link(self.select.is_none()).0);
         let first = std::mem::take(&mut process.awaits_exec) && !std::mem::take(&mut process.threaded);

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use crate::{Abi, Caller, Entry, ExitStatus, Memory, Missed, Pid, ProcessStarted, Return, Text, Tid};
+use crate::{
+    Abi, Caller, Entry, ExitStatus, Memory, Missed, Part, Pid, ProcessStarted, Return, Stream, Text, Tid, Way,
+};
 
 /// One system call of one thread.
 #[derive(Clone, Debug)]
@@ -121,6 +124,22 @@ pub struct Peer {
     pub name: Option<Text>,
 }
 
+/// What a call does on connections.
+#[derive(Clone, Debug, Default)]
+pub enum Moves {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It moves bytes.
+    Bytes(Arc<Stream>, Way),
+    /// It waits for the next connection.
+    Accepts,
+    /// It waits for several things at once, as an event loop does.
+    WaitsForMany,
+    /// It has a connection waited for with others.
+    Registers(Arc<Stream>),
+}
+
 /// Turns raw calls into decoded ones. It keeps a descriptor table per process for that,
 /// so it must be told of everything that changes one, in the order in which it happened.
 pub trait Decode {
@@ -132,6 +151,14 @@ pub trait Decode {
     fn missed(&mut self, pid: Pid, missed: &Missed);
     /// What a process does to its descriptors is not seen from here on, until [`Decode::missed`].
     fn blinded(&mut self, _pid: Pid) {}
+    /// What a call that begins does on connections.
+    fn moves(&mut self, _pid: Pid, _entry: &Entry) -> Moves {
+        Moves::Nothing
+    }
+    /// What a call that [moves bytes](Moves::Bytes) has moved.
+    fn parts<'a>(&self, _entry: &'a Entry, _returned: &'a Return) -> Vec<Part<'a>> {
+        Vec::new()
+    }
     /// A process runs a new program: descriptors marked so are closed.
     fn image_replaced(&mut self, pid: Pid);
     /// A process is gone.

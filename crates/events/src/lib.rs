@@ -20,9 +20,10 @@ mod signal;
 mod span;
 mod stack;
 mod trace_context;
+mod wire;
 
 pub use assemble::{Assembler, Options, Sink, Totals};
-pub use call::{Argument, Call, Decode, Decoded, Errno, Peer, RawCall};
+pub use call::{Argument, Call, Decode, Decoded, Errno, Moves, Peer, RawCall};
 pub use clock::Clock;
 pub use context::{ActiveSpan, ContextSource, MappedFile};
 pub use event::{
@@ -41,6 +42,7 @@ pub use span::{Attribute, Link, Resource, Span, SpanContext, SpanEvent, SpanId, 
 pub use stack::{
     Caller, Frame, FrameKind, Machine, ModuleId, ReadMemory, Registers, Source, Stack, StackEnd, StackWalker,
 };
+pub use wire::{Carried, Part, Request, Role, Stream, Touched, Way};
 
 /// Text that is short most of the time: up to 24 bytes are stored without an allocation.
 pub use compact_str::CompactString as Text;

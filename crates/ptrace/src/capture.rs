@@ -22,6 +22,16 @@ impl Default for Options {
     }
 }
 
+/// The most bytes of each buffer that are copied of a connection that may carry requests.
+const MOST_OF_STREAM: usize = 16 * 1024;
+
+impl Options {
+    /// To copy what goes over a connection as well; what is shown of it does not depend on what is copied.
+    pub(crate) fn of_stream(self) -> Options {
+        Options { string_limit: self.string_limit.max(MOST_OF_STREAM), capture_data: true, ..self }
+    }
+}
+
 /// The most bytes that are copied for one stop of one call.
 const MOST_BYTES: usize = 64 * 1024;
 /// The longest path the kernel takes, with its NUL.

@@ -1,8 +1,8 @@
 //! What the descriptors of each process refer to, and where its relative paths start.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use renacer_events::{DescriptorTarget, FastMap, Missed, OpenDescriptor, Peer, ProcessStarted, Text};
+use renacer_events::{DescriptorTarget, FastMap, Missed, OpenDescriptor, Peer, ProcessStarted, Stream, Text};
 
 use crate::decode::quote::escape;
 
@@ -11,8 +11,8 @@ use crate::decode::quote::escape;
 pub(crate) enum Target {
     /// A file, or an object with a name like `anon_inode:[eventpoll]`: its name in bytes, and escaped.
     File(Vec<u8>, Text),
-    /// A socket, with what is known of its ends.
-    Socket(Mutex<Peer>),
+    /// A socket, with what is known of its ends, and the connection whose first byte is to be seen.
+    Socket(Mutex<Peer>, OnceLock<Arc<Stream>>),
 }
 
 impl Target {
@@ -25,7 +25,22 @@ impl Target {
 
     /// A socket.
     pub(crate) fn socket(peer: Peer) -> Arc<Target> {
-        Arc::new(Target::Socket(Mutex::new(peer)))
+        Arc::new(Target::Socket(Mutex::new(peer), OnceLock::new()))
+    }
+
+    /// A socket that has just been connected.
+    pub(crate) fn connected(peer: Peer) -> Arc<Target> {
+        let target = Target::socket(peer);
+        target.connect();
+        target
+    }
+
+    fn connect(&self) {
+        if let Target::Socket(peer, stream) = self
+            && matches!(lock(peer).transport, Some("tcp" | "unix"))
+        {
+            stream.get_or_init(Arc::default);
+        }
     }
 }
 
@@ -236,7 +251,7 @@ impl Process {
     /// Changes what is known of a socket's ends.
     pub(crate) fn update_socket(&mut self, number: i32, change: impl FnOnce(&mut Peer)) {
         match self.target(number).as_deref() {
-            Some(Target::Socket(peer)) => change(&mut lock(peer)),
+            Some(Target::Socket(peer, _)) => change(&mut lock(peer)),
             Some(Target::File(..)) => {}
             None => {
                 let mut peer = Peer::default();
@@ -246,10 +261,23 @@ impl Process {
         }
     }
 
+    /// The socket is connected from here on.
+    pub(crate) fn connect(&self, number: i32) {
+        self.target(number).iter().for_each(|target| target.connect());
+    }
+
+    /// The connection that a descriptor refers to, where it was seen to begin.
+    pub(crate) fn stream(&self, number: i32) -> Option<Arc<Stream>> {
+        match self.target(number)?.as_ref() {
+            Target::Socket(_, stream) => stream.get().cloned(),
+            Target::File(..) => None,
+        }
+    }
+
     /// What is known of a socket's ends.
     pub(crate) fn socket(&self, number: i32) -> Option<Peer> {
         match self.target(number)?.as_ref() {
-            Target::Socket(peer) => Some(lock(peer).clone()),
+            Target::Socket(peer, _) => Some(lock(peer).clone()),
             Target::File(..) => None,
         }
     }
@@ -266,7 +294,7 @@ impl Process {
     pub(crate) fn with_name(&self, number: i32, use_name: impl FnOnce(&str)) {
         match self.target(number).as_deref() {
             Some(Target::File(_, text)) => use_name(text),
-            Some(Target::Socket(peer)) => {
+            Some(Target::Socket(peer, _)) => {
                 if let Some(name) = &lock(peer).name {
                     use_name(name);
                 }

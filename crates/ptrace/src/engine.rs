@@ -41,6 +41,7 @@ use crate::markers::Markers;
 use crate::memory::Method;
 use crate::placement::Placement;
 use crate::proc;
+use crate::streams::Streams;
 use crate::sys::clock::monotonic;
 use crate::sys::{ptrace, signal};
 use crate::tracee::{self, Change, Gone, Report, Stop, Stopped};
@@ -172,6 +173,8 @@ struct Process {
     resting: usize,
     /// Until when those do without it.
     rests_until: u64,
+    /// Which of its descriptors may carry requests.
+    streams: Streams,
 }
 
 impl Process {
@@ -186,6 +189,7 @@ impl Process {
             sees_placement: false,
             resting: 0,
             rests_until: 0,
+            streams: Streams::default(),
         }
     }
 
@@ -194,6 +198,7 @@ impl Process {
         Process {
             makes_namespaces: self.makes_namespaces || image.vpid.is_some(),
             filters_itself: self.filters_itself,
+            streams: self.streams.clone(),
             ..Process::new(image)
         }
     }

@@ -20,6 +20,7 @@ mod placement;
 pub mod probe;
 pub mod proc;
 mod seccomp;
+mod streams;
 mod sys;
 pub mod table;
 mod tracee;

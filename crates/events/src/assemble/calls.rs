@@ -1,13 +1,12 @@
 //! Calls: their entry, their return, and the span of both.
 
-use std::sync::Arc;
-
 use super::Assembler;
 use super::call_span::Place;
 use super::open::{ImageSpan, ThreadSpan};
+use super::requests::{Belongs, Source};
 use super::sink::Sink;
 use super::state::OpenCall;
-use crate::{Abi, ActiveSpan, Call, Caller, Decode, Entry, RawCall, Return, Tid};
+use crate::{Abi, Call, Caller, Decode, Entry, RawCall, Return, Tid};
 
 /// The kernel's ERESTART_RESTARTBLOCK, negative: the call goes on as `restart_syscall`.
 const RESTART_BLOCK: i64 = -516;
@@ -37,11 +36,18 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         let id = self.ids.next();
         // What the program does not sample has no span that others could belong to.
         let context = entry.context.take().filter(|span| span.sampled);
+        let said = context.map(|span| Belongs { span, source: Source::Thread });
+        let (stream, request) = match self.options.join_requests && !entry.watched {
+            true => thread.held.enter(self.decoder.moves(thread.pid, &entry), &mut process.multiplexes),
+            false => (None, None),
+        };
+        let context = said.or(request);
         thread.call = Some(OpenCall {
             id,
             parent,
             trace: process.image.trace.clone(),
             context,
+            stream,
             link,
             is_linked: false,
             tid,
@@ -63,7 +69,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     /// Ends the call in flight, if there is one. `exits`: the thread is gone by itself.
     pub(super) fn end_call(&mut self, tid: Tid, at: u64, returned: Option<&Return>, exits: bool) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
-        let Some(open) = thread.call.take() else { return };
+        let Some(mut open) = thread.call.take() else { return };
         let replaced = thread.replaced.take();
         let pid = thread.pid;
         if open.entry.watched && returned.is_none() {
@@ -72,6 +78,15 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
                 self.end_replaced(*replaced, at);
             }
             return;
+        }
+        if let Some((stream, way)) = open.stream.take() {
+            let parts = returned.map(|returned| self.decoder.parts(&open.entry, returned));
+            if open.unsure {
+                stream.lose();
+            }
+            let carried = stream.carried(way, parts.into_iter().flatten());
+            let multiplexes = self.processes.get(&pid).is_none_or(|process| process.multiplexes);
+            thread.held.leave(&stream, carried, multiplexes, &mut open.context);
         }
         let decoded =
             self.decoder.call(RawCall { pid, tid: open.tid, entry: &open.entry, returned, unsure: open.unsure });
@@ -131,8 +146,9 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
         }
     }
 
-    fn call_span(&mut self, call: Call, place: Place, context: Option<Arc<ActiveSpan>>) {
-        if !place.trace.sampled {
+    fn call_span(&mut self, call: Call, place: Place, context: Option<Belongs>) {
+        let unwanted = context.as_ref().is_some_and(|belongs| !belongs.span.sampled);
+        if !place.trace.sampled || unwanted {
             self.totals.spans_not_sampled += 1;
             return;
         }

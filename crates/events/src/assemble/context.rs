@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use super::Assembler;
-use crate::{ActiveSpan, Attribute, CallFacts, Decode, Sink, Span, Tid, Value, resource};
+use super::requests::Belongs;
+use crate::{Attribute, CallFacts, Decode, Sink, Span, Tid, Value, resource};
 
 /// Names of Renacer's own, which a program cannot give.
 const OURS: [&str; 4] = ["syscall.", "renacer.", "linux.", "code."];
 
 impl<D: Decode, S: Sink> Assembler<D, S> {
     /// Moves a call's span from its thread's span to that of the program's own.
-    pub(super) fn belongs(&mut self, span: &mut Span, to: &ActiveSpan) {
+    pub(super) fn belongs(&mut self, span: &mut Span, belongs: &Belongs) {
+        let to = &belongs.span;
         (span.trace_id, span.parent_id) = (to.trace_id, Some(to.span_id));
         // That of the run belongs to the run's trace.
         span.trace_state = None;
         span.parent_is_remote = true;
         span.call = span.call.map(|facts| CallFacts { in_context: true, ..facts });
-        span.attributes.push(Attribute::new("renacer.parent.source", "thread_context"));
+        span.attributes.push(Attribute::new("renacer.parent.source", belongs.source.name()));
         for attribute in &to.attributes {
             let key = &attribute.key;
             if OURS.iter().any(|ours| key.starts_with(ours)) || span.attributes.iter().any(|known| known.key == *key) {

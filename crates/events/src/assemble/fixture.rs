@@ -140,6 +140,7 @@ pub(super) fn options() -> Options {
         parent: None,
         sampled: true,
         join_callers: true,
+        join_requests: true,
         clock: Clock::new(EPOCH, 0),
         rotate: None,
         span_names_target: false,

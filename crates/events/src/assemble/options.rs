@@ -18,6 +18,8 @@ pub struct Options {
     pub sampled: bool,
     /// Programs that are started with a caller of their own in their environment join its trace.
     pub join_callers: bool,
+    /// Calls belong to the requests that their threads receive and send, as the connections' bytes say.
+    pub join_requests: bool,
     /// From the events' times to those of spans.
     pub clock: Clock,
     /// Names of call spans carry the base name of the file or the peer's port.

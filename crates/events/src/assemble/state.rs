@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::markers::Line;
 use super::open::{ImageSpan, Other, ThreadSpan, Trace};
-use crate::{ActiveSpan, Caller, Entry, Pid, SpanId, Stack, Text, Tid};
+use super::requests::{Belongs, Held};
+use crate::{Caller, Entry, Pid, SpanId, Stack, Stream, Text, Tid, Way};
 
 pub(super) struct Process {
     pub(super) parent_pid: Option<Pid>,
@@ -21,6 +22,8 @@ pub(super) struct Process {
     pub(super) entered: bool,
     /// The line that it is writing to its standard error.
     pub(super) line: Line,
+    /// Its connections are waited for together, so that its threads may do anything for anyone.
+    pub(super) multiplexes: bool,
 }
 
 pub(super) struct Thread {
@@ -36,6 +39,8 @@ pub(super) struct Thread {
     pub(super) creator: Option<Arc<Stack>>,
     /// It is not traced now.
     pub(super) gap: Option<Gap>,
+    /// The requests that it is about.
+    pub(super) held: Held,
 }
 
 /// A time without tracing that has not ended yet.
@@ -52,7 +57,9 @@ pub(super) struct OpenCall {
     /// The trace that its process is in.
     pub(super) trace: Trace,
     /// The span of the program's own that it belongs to.
-    pub(super) context: Option<Arc<ActiveSpan>>,
+    pub(super) context: Option<Belongs>,
+    /// The connection whose bytes it moves.
+    pub(super) stream: Option<(Arc<Stream>, Way)>,
     pub(super) link: Option<Other>,
     /// Another span links to it.
     pub(super) is_linked: bool,
@@ -72,12 +79,13 @@ pub(super) struct Replaced {
 impl OpenCall {
     /// What links to it refer to.
     pub(super) fn itself(&self) -> Other {
-        Other { id: self.id, trace_id: self.context.as_ref().map_or(self.trace.id, |span| span.trace_id) }
+        Other { id: self.id, trace_id: self.context.as_ref().map_or(self.trace.id, |belongs| belongs.span.trace_id) }
     }
 
     /// Itself, for the span of what it creates to link to (`has_span`: it is certain to have a span), and its stack.
     pub(super) fn link(&mut self, has_span: bool) -> (Option<Other>, Option<Arc<Stack>>) {
-        let has_span = has_span && self.trace.sampled && !self.entry.watched;
+        let sampled = self.trace.sampled && self.context.as_ref().is_none_or(|belongs| belongs.span.sampled);
+        let has_span = has_span && sampled && !self.entry.watched;
         self.is_linked |= has_span;
         (has_span.then_some(self.itself()), self.caller.stack.clone())
     }
@@ -85,6 +93,16 @@ impl OpenCall {
 
 impl Thread {
     pub(super) fn new(pid: Pid, name: Text) -> Self {
-        Thread { pid, name, span: None, call: None, replaced: None, interrupted: None, creator: None, gap: None }
+        Thread {
+            pid,
+            name,
+            span: None,
+            call: None,
+            replaced: None,
+            interrupted: None,
+            creator: None,
+            gap: None,
+            held: Held::default(),
+        }
     }
 }

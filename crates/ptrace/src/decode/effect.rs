@@ -309,6 +309,7 @@ pub(crate) fn returned_address(observed: &Observed<'_>) -> Option<Peer> {
 pub(crate) fn connect(process: &mut Process, observed: &Observed<'_>) {
     if let Some(found) = given_address(observed) {
         process.update_socket(observed.arguments[0] as i32, |peer| set_peer(peer, found));
+        process.connect(observed.arguments[0] as i32);
     }
 }
 
@@ -334,7 +335,7 @@ pub(crate) fn accept(process: &mut Process, observed: &Observed<'_>) {
         set_peer(&mut peer, found);
     }
     let close_on_exec = observed.call.name == "accept4" && observed.arguments[3] & CLOEXEC != 0;
-    process.open(observed.new_descriptor(), Target::socket(peer), close_on_exec);
+    process.open(observed.new_descriptor(), Target::connected(peer), close_on_exec);
 }
 
 /// `getsockname`.

@@ -8,6 +8,7 @@ pub(crate) mod quote;
 pub(crate) mod spec;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transfer;
 mod values;
 mod view;
 
@@ -15,8 +16,8 @@ use std::borrow::Cow;
 
 use compact_str::format_compact;
 use renacer_events::{
-    Abi, Argument, Decode, Decoded, Errno, ExitStatus, FastMap, Missed, Origin, Peer, Pid, ProcessStarted, RawCall,
-    Signal, Text, Tid,
+    Abi, Argument, Decode, Decoded, Entry, Errno, ExitStatus, FastMap, Missed, Moves, Origin, Part, Peer, Pid,
+    ProcessStarted, RawCall, Return, Signal, Text, Tid,
 };
 
 use self::number::{hex, push_decimal, push_octal};
@@ -137,6 +138,14 @@ impl Decode for Decoder {
             self.interrupted.insert(raw.tid, (raw.pid, call.name));
         }
         decoded
+    }
+
+    fn moves(&mut self, pid: Pid, entry: &Entry) -> Moves {
+        self.processes.get(&pid).map_or(Moves::Nothing, |process| transfer::moves(process, entry))
+    }
+
+    fn parts<'a>(&self, entry: &'a Entry, returned: &'a Return) -> Vec<Part<'a>> {
+        transfer::parts(entry, &returned.memory, returned.value)
     }
 
     fn image_replaced(&mut self, pid: Pid) {

@@ -168,6 +168,7 @@ impl Tracer {
         let mut process = Process::new(image.clone());
         if let Some(parent) = parent.and_then(|parent| self.processes.get(&parent)) {
             (process.filters_itself, process.passes) = (parent.filters_itself, parent.passes);
+            process.streams = parent.streams.clone();
         }
         self.processes.insert(tid, process);
         if let Some(walker) = &mut self.stacks {

@@ -1,11 +1,12 @@
 //! System calls, at their entry and at their return: the hot path.
 
-use renacer_events::{Entry, Event, EventKind, Memory, ReadMemory, Return};
+use renacer_events::{Entry, Event, EventKind, Memory, ReadMemory, Return, Way};
 
 use super::{Emit, Tracer, contexts, placing, stacks, untraced};
 use crate::arch::{self, Role};
 use crate::capture;
 use crate::choice::Fate;
+use crate::decode::transfer;
 use crate::markers::Markers;
 use crate::memory::TraceeMemory;
 use crate::placement::Placement;
@@ -28,6 +29,8 @@ impl Tracer {
             thread.returns = false;
             return self.go_on(stopped, 0, emit);
         }
+        // Only where every call is seen is it certain whose a request is.
+        let follows_streams = self.contexts.is_some() && self.options.choice.is_none();
         let mut memory = TraceeMemory::new(&stopped, &mut process.memory);
         let (at, kind) = match info {
             SyscallInfo::Entry { arch, number, arguments, instruction_pointer, stack_pointer } => {
@@ -36,8 +39,9 @@ impl Tracer {
                     return self.go_on(stopped, 0, emit);
                 };
                 let role = arch::role(abi, number);
-                let copied =
-                    capture::at_entry(abi, number, &arguments, stack_pointer, &self.options.capture, &mut memory);
+                let is_stream = process.streams.wants(abi, number, &arguments);
+                let options = if is_stream { self.options.capture.of_stream() } else { self.options.capture };
+                let copied = capture::at_entry(abi, number, &arguments, stack_pointer, &options, &mut memory);
                 if self.markers.is_some()
                     && self.launch.is_none()
                     && let Some(kind) = Markers::entered(abi, number, &arguments, &copied)
@@ -86,6 +90,9 @@ impl Tracer {
                     untraced::take_out(&stopped, &entry);
                     thread.returns = true;
                 }
+                if is_stream && transfer::way(abi, number) == Some(Way::Out) {
+                    process.streams.saw(&entry, &Memory::new(), i64::MAX);
+                }
                 if role == Some(Role::Identity) {
                     // To be looked up again: which user it is then.
                     process.image.user_id = None;
@@ -116,7 +123,16 @@ impl Tracer {
                         {
                             emit(Event { at, tid, kind });
                         }
-                        capture::at_return(entry, value, is_error, &self.options.capture, &mut memory)
+                        let is_stream = process.streams.wants(entry.abi, entry.number, &entry.arguments);
+                        let options = if is_stream { self.options.capture.of_stream() } else { self.options.capture };
+                        let copied = capture::at_return(entry, value, is_error, &options, &mut memory);
+                        if is_stream && transfer::way(entry.abi, entry.number) == Some(Way::In) {
+                            process.streams.saw(entry, &copied, value);
+                        }
+                        if follows_streams {
+                            process.streams.returned(entry, value, is_error);
+                        }
+                        copied
                     }
                     None => Memory::new(),
                 };

@@ -16,11 +16,11 @@ use crate::descriptors::Process;
 
 /// The members of a `struct msghdr`.
 #[derive(Clone, Copy)]
-pub(super) struct Header {
+pub(crate) struct Header {
     pub(super) name: u64,
     pub(super) name_length: u64,
-    iov: u64,
-    iov_count: u64,
+    pub(crate) iov: u64,
+    pub(crate) iov_count: u64,
     control: u64,
     control_length: u64,
     flags: u64,
@@ -32,7 +32,7 @@ fn header_size(abi: Abi) -> usize {
 }
 
 impl Header {
-    pub(super) fn parse(bytes: &[u8], word: usize) -> Self {
+    pub(crate) fn parse(bytes: &[u8], word: usize) -> Self {
         let field = |index: usize| bytes.get(index * word..(index + 1) * word).map_or(0, number);
         Header {
             name: field(0),
@@ -61,7 +61,7 @@ fn copy_sent(copier: &mut Copier<'_>, address: u64) {
     copier.bytes(header.control, header.control_length.min(MOST_CONTROL) as usize);
 }
 
-pub(super) const fn header_size_of(word: usize) -> usize {
+pub(crate) const fn header_size_of(word: usize) -> usize {
     7 * word
 }
 

@@ -9,7 +9,7 @@ mod ipc;
 mod ipc_state;
 mod keys;
 mod memory;
-mod message;
+pub(crate) mod message;
 mod mount;
 mod numa;
 mod poll;
