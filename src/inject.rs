@@ -56,6 +56,12 @@ impl PythonPackage {
         fs::set_permissions(path, Permissions::from_mode(0o644))
     }
 
+    /// Leaves the folder where it is, for programs that outlive the run: they have its name in their environment, and if it were gone, anybody
+    /// could make another of that name.
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+
     /// Makes a program with these variables use the package. Returns what the user should know.
     pub fn add_to(&self, variables: &mut Vec<(OsString, OsString)>) -> Option<String> {
         let value = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
@@ -87,7 +93,7 @@ impl Drop for PythonPackage {
 fn new_folder() -> std::io::Result<PathBuf> {
     let mut number = 0;
     loop {
-        let name = format!("renacer-python-{}-{number}", std::process::id());
+        let name = format!("renacer-python-{}", renacer_events::SpanId::random());
         let folder = std::env::temp_dir().join(name);
         match DirBuilder::new().mode(0o755).create(&folder) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && number < 1000 => number += 1,

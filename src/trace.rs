@@ -44,6 +44,8 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     let started = Instant::now();
     // Before any thread exists, so that every thread inherits it.
     let interrupts = Interrupts::block();
+    // A line is in its file as a whole, even if we are killed.
+    renacer_file::write_files_with(renacer_ptrace::write_to_the_end);
     let (collector, mut warnings) = setup::collector(&options.collector)?;
     let (assembly, more) = setup::assembly(&options)?;
     warnings.extend(more);

@@ -178,6 +178,9 @@ fn killed_renacer_leaves_a_valid_file() {
         });
         launched.signal(Signal::KILL);
         launched.end();
+        // The line that was being written comes to its end.
+        let whole = || std::fs::read(&launched.spans).is_ok_and(|bytes| bytes.ends_with(b"\n"));
+        wait_until("whole lines", whole);
         let trace = Trace::read(&launched.spans);
         assert!(trace.of(Kind::Call).count() > 1000);
         wait_until("the program to be gone", || !is_alive(launched.program));

@@ -117,6 +117,8 @@ def main():
         killed = time.time()
         child.send_signal(signal.SIGKILL)
         child.wait()
+        # The line that was being written comes to its end.
+        time.sleep(0.1)
         try:
             files = sorted(place.glob("*"))
             spans = [span for path in files for span in read(path)]

@@ -32,4 +32,5 @@ pub use interrupts::{Ender, Interrupt, Interrupts};
 pub use launch::{Command, LaunchError};
 pub use seccomp::{Unfiltered, available as filter_available};
 pub use sys::clock::{monotonic, realtime};
+pub use sys::process::write_to_the_end;
 pub use sys::signal::{die_by, kill};

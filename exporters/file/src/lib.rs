@@ -19,4 +19,4 @@ pub use open::CreateOptions;
 pub use reader::{Encoding, Line, Reader, Request};
 pub use segments::Segments;
 pub use spill::{Left, Spill};
-pub use writer::Writer;
+pub use writer::{WriteFile, Writer, write_files_with};

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use renacer_events::{Resource, Span};
@@ -49,6 +50,7 @@ pub struct Writer {
     spare: Vec<u8>,
     /// Whether what was written is lost when somebody removes the file.
     may_vanish: bool,
+    is_regular: bool,
     /// Whether a failure was told.
     told: bool,
     /// Where there is a limit for the size of the files.
@@ -119,6 +121,7 @@ impl Writer {
             span: Vec::new(),
             spare: Vec::new(),
             may_vanish,
+            is_regular: may_vanish,
             told: false,
             ring: None,
             bytes: 0,
@@ -364,9 +367,8 @@ impl Writer {
             }
         }
         match &mut self.target {
-            Target::Open(file) => {
-                write_whole(file, line).map_err(|source| Error::Write { path: self.path.clone(), source })
-            }
+            Target::Open(file) => write_whole(file, self.is_regular, line)
+                .map_err(|source| Error::Write { path: self.path.clone(), source }),
             // The error was told when it could not be created.
             Target::Lazy | Target::Failed => {
                 Err(Error::Write { path: self.path.clone(), source: ErrorKind::NotFound.into() })
@@ -382,11 +384,26 @@ impl Drop for Writer {
     }
 }
 
+/// How bytes get into a regular file.
+static WRITE: OnceLock<WriteFile> = OnceLock::new();
+
+/// A way to write: like [`File::write`](std::io::Write::write).
+pub type WriteFile = fn(BorrowedFd, &[u8]) -> io::Result<usize>;
+
+/// From here on, all regular files of this process are written so. Called again, it changes nothing.
+pub fn write_files_with(write: WriteFile) {
+    let _ = WRITE.set(write);
+}
+
 /// Writes all of `line`, or nothing of it where the file can be shortened.
-fn write_whole(file: &mut File, line: &[u8]) -> io::Result<()> {
+fn write_whole(file: &mut File, is_regular: bool, line: &[u8]) -> io::Result<()> {
     let mut done = 0;
     while done < line.len() {
-        match file.write(&line[done..]) {
+        let written = match WRITE.get().filter(|_| is_regular) {
+            Some(write) => write(file.as_fd(), &line[done..]),
+            None => file.write(&line[done..]),
+        };
+        match written {
             Ok(0) => return Err(undo(file, done, ErrorKind::WriteZero.into())),
             Ok(count) => done += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

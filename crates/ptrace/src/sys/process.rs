@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use super::seccomp::{self, Instruction};
 use super::signal::{self, Mask};
@@ -160,4 +160,80 @@ pub fn wait(now: bool) -> io::Result<Option<(i32, Change)>> {
         Change::Stopped { signal: (status >> 8) & 0xff, event: (status >> 16) & 0xff }
     };
     Ok(Some((tid, change)))
+}
+
+/// Writes like write(2), but to the end even if our process is killed meanwhile: the kernel ends a killed process's write in the middle
+/// (`generic_perform_write` asks at each page). So another process makes the call, which shares our memory and lasts no longer than that,
+/// while the calling thread waits. Where there can be no other process, the thread itself makes the call.
+pub fn write_to_the_end(file: BorrowedFd, bytes: &[u8]) -> io::Result<usize> {
+    const STACK: usize = 16 * 1024;
+
+    struct Job {
+        file: i32,
+        start: *const u8,
+        length: usize,
+        result: libc::c_long,
+        errno: Option<i32>,
+    }
+
+    extern "C" fn run(job: *mut libc::c_void) -> i32 {
+        // SAFETY: our caller's job, which it keeps, and which nobody else touches while it waits; the bytes outlive the call.
+        unsafe {
+            let job = &mut *job.cast::<Job>();
+            job.result = libc::syscall(libc::SYS_write, job.file, job.start, job.length);
+            job.errno = (job.result == -1).then(|| io::Error::last_os_error().raw_os_error()).flatten();
+        }
+        0
+    }
+
+    let mut job = Job { file: file.as_raw_fd(), start: bytes.as_ptr(), length: bytes.len(), result: -1, errno: None };
+    let job = &raw mut job;
+    let mut stack = vec![0u128; STACK / size_of::<u128>()];
+    let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK;
+    // SAFETY: with CLONE_VFORK this thread waits until `run` has ended, so that the two never run at once; `run` makes one system call on
+    // memory that stays for as long, on a stack of its own, whose end is aligned as every processor wants it. It sends no signal at its
+    // end, and only this thread waits for it, as tracers wait for their own children only.
+    unsafe {
+        let pid = libc::clone(run, stack.as_mut_ptr_range().end.cast(), flags, job.cast());
+        if pid == -1 {
+            run(job.cast());
+        } else {
+            while libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) == -1
+                && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+            {}
+        }
+        match ((*job).result, (*job).errno) {
+            (-1, Some(errno)) => Err(io::Error::from_raw_os_error(errno)),
+            // It was killed by itself.
+            (-1, None) => Err(io::ErrorKind::Interrupted.into()),
+            (count, _) => Ok(count as usize),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek};
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn bytes_are_written_and_errors_told() {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let mut file = std::fs::File::from(rustix::fs::memfd_create("written", flags).unwrap());
+        let bytes: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
+        assert_eq!(write_to_the_end(file.as_fd(), &bytes).unwrap(), bytes.len());
+        let mut read = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut read).unwrap();
+        assert_eq!(read, bytes);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = write_to_the_end(full.as_fd(), b"x").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
+        // Nobody is left to be waited for.
+        // SAFETY: a null place for the status is allowed.
+        let left = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG) };
+        assert_eq!((left, io::Error::last_os_error().raw_os_error()), (-1, Some(libc::ECHILD)));
+    }
 }
