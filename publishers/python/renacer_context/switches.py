@@ -30,13 +30,6 @@ def follow(variable, write):
     """From here on, `write` gets OpenTelemetry's context (what `variable` is in Python's), or None, whenever the thread goes on in another one.
     Returns what is to be called when `variable` has been set."""
 
-    def now():
-        write(variable.get())
-
-    _replace_run(variable, write)
-    if sys.version_info >= (3, 12):
-        _follow_eager_tasks(now)
-    _follow_uvloop(now, write)
     modules, running, known_loop = sys.modules, asyncio._get_running_loop, asyncio.BaseEventLoop
 
     def publish(context):
@@ -46,10 +39,17 @@ def follow(variable, write):
         is_known = loop is None or isinstance(loop, known_loop) or _thread.in_step
         write(context if is_known else None)
 
+    def now():
+        publish(variable.get())
+
+    _replace_run(variable, write, now)
+    if sys.version_info >= (3, 12):
+        _follow_eager_tasks(now)
+    _follow_uvloop(now, write)
     return publish
 
 
-def _replace_run(variable, write):
+def _replace_run(variable, write, now):
     original = contextvars.Context.run
 
     @functools.wraps(original)
@@ -58,7 +58,8 @@ def _replace_run(variable, write):
         try:
             return original(self, callable, *args, **kwargs)
         finally:
-            write(variable.get())
+            # Not what was shown before: the context around is known only where we see when it is left.
+            now()
 
     # The class is closed, but what it consists of is a dictionary.
     (members,) = gc.get_referents(contextvars.Context.__dict__)

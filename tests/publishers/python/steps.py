@@ -92,6 +92,24 @@ async def outside():
         await asyncio.sleep(0.003)
 
 
+async def callbacks():
+    """Plain ones in a span, that run something in a context, before others outside of any: only tasks are followed in every loop."""
+    loop = asyncio.get_running_loop()
+    for _ in range(ROUNDS):
+        done = loop.create_future()
+        with tracer.start_as_current_span("callback"):
+            loop.call_soon(contextvars.copy_context().run, call)
+            loop.call_soon(lambda: contextvars.copy_context().run(call))
+        contextvars.Context().run(loop.call_soon, call)
+        loop.call_soon(done.set_result, None)
+        await done
+
+
+async def both():
+    await tasks()
+    await callbacks()
+
+
 async def eager():
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
     await tasks()
@@ -121,13 +139,13 @@ if way == "threads":
     for thread in threads:
         thread.join()
 elif way == "asyncio":
-    asyncio.run(tasks())
+    asyncio.run(both())
 elif way == "eager":
     asyncio.run(eager())
 elif way == "uvloop":
     import uvloop
 
-    uvloop.run(tasks())
+    uvloop.run(both())
 elif way == "gevent":
     with_gevent()
 print(counts["inside"], counts["outside"])
