@@ -40,7 +40,11 @@ def follow(variable, write):
         write(context if is_known else None)
 
     def now():
-        publish(variable.get())
+        # Each step of a task comes by here, and before 3.12 it is a system call to ask for the loop: only where uvloop's may be running.
+        if "uvloop" in modules:
+            publish(variable.get())
+        else:
+            write(variable.get())
 
     _replace_run(variable, write, now)
     if sys.version_info >= (3, 12):
