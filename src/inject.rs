@@ -93,10 +93,10 @@ impl Drop for PythonPackage {
 fn new_folder() -> std::io::Result<PathBuf> {
     let mut number = 0;
     loop {
-        let name = format!("renacer-python-{}", renacer_events::SpanId::random());
+        let name = format!("renacer-python-{:016x}", u64::from_ne_bytes(renacer_events::SpanId::random().0));
         let folder = std::env::temp_dir().join(name);
         match DirBuilder::new().mode(0o755).create(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && number < 10 => number += 1,
             Err(error) => return Err(error),
             Ok(()) => {
                 // Colons would end its entry in PYTHONPATH, and relative paths be others after a change of folder.

@@ -186,6 +186,13 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
         drop(events);
         outcome
     };
+    // What the program leaves behind may still start Pythons.
+    let ended = outcome.as_ref().is_ok_and(|outcome| !outcome.timed_out && outcome.interrupted.is_none());
+    if let Some(package) = package
+        && (!ended || options.no_follow || options.detach_on.is_some())
+    {
+        package.keep();
+    }
     let Assembled { totals, summary, source, decisions } =
         assembler.join().map_err(|_| anyhow::anyhow!("the assemble stage failed"))?;
     let delivery = exporter.join().map_err(|_| anyhow::anyhow!("the export stage failed"))?;

@@ -19,7 +19,8 @@ import threading
 
 class _Thread(threading.local):
     follows_greenlets = False
-    # Inside a step of a task that is followed, of a loop that enters contexts by itself.
+    # A loop runs that enters contexts by itself, and perhaps a step of one of its tasks that are followed.
+    foreign_loop = False
     in_step = False
 
 
@@ -30,21 +31,15 @@ def follow(variable, write):
     """From here on, `write` gets OpenTelemetry's context (what `variable` is in Python's), or None, whenever the thread goes on in another one.
     Returns what is to be called when `variable` has been set."""
 
-    modules, running, known_loop = sys.modules, asyncio._get_running_loop, asyncio.BaseEventLoop
+    modules, thread = sys.modules, _thread
 
     def publish(context):
         if "greenlet" in modules:
             _follow_greenlets(now)
-        loop = running()
-        is_known = loop is None or isinstance(loop, known_loop) or _thread.in_step
-        write(context if is_known else None)
+        write(None if thread.foreign_loop and not thread.in_step else context)
 
     def now():
-        # Each step of a task comes by here, and before 3.12 it is a system call to ask for the loop: only where uvloop's may be running.
-        if "uvloop" in modules:
-            publish(variable.get())
-        else:
-            write(variable.get())
+        publish(variable.get())
 
     _replace_run(variable, write, now)
     if sys.version_info >= (3, 12):
@@ -89,26 +84,41 @@ def _follow_uvloop(now, write):
     """The contexts of its callbacks are entered in C. The steps of its tasks are followed; of what else runs in such a loop, and in those of
     yet other makers, nothing is known."""
 
-    def follow_tasks():
-        create_task = getattr(getattr(sys.modules.get("uvloop"), "Loop", None), "create_task", None)
-        if create_task is None or hasattr(create_task, "__wrapped__"):
+    def is_foreign(loop):
+        return loop is not None and not isinstance(loop, asyncio.BaseEventLoop)
+
+    def change_uvloop():
+        loops = getattr(sys.modules.get("uvloop"), "Loop", None)
+        if loops is None or hasattr(loops.create_task, "__wrapped__"):
             return
+        create, run = loops.create_task, loops.run_forever
 
-        @functools.wraps(create_task)
-        def followed(loop, coroutine, **options):
+        @functools.wraps(create)
+        def create_task(self, coroutine, **options):
             steps = _Steps(now, write, coroutine) if asyncio.iscoroutine(coroutine) else coroutine
-            return create_task(loop, steps, **options)
+            return create(self, steps, **options)
 
-        sys.modules["uvloop"].Loop.create_task = followed
+        @functools.wraps(run)
+        def run_forever(self):
+            _thread.foreign_loop = True
+            try:
+                return run(self)
+            finally:
+                _thread.foreign_loop = False
 
-    follow_tasks()
+        loops.create_task, loops.run_forever = create_task, run_forever
+
+    change_uvloop()
+    # It may run already. (To ask each time would be a system call each time, before CPython 3.12.)
+    _thread.foreign_loop = is_foreign(asyncio._get_running_loop())
     original = asyncio._set_running_loop
 
     def set_running_loop(loop):
         original(loop)
-        follow_tasks()
+        change_uvloop()
+        _thread.foreign_loop = is_foreign(loop)
 
-    # uvloop calls this at the start of a loop, and takes it from here when it is imported.
+    # Loops of other makers call this when they begin and end, and take it from here when they are imported.
     asyncio._set_running_loop = set_running_loop
 
 
