@@ -12,12 +12,14 @@ use support::{available, renacer};
 
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire/server.py");
 
-fn request(span: u64) -> Vec<u8> {
+fn request(span: u64, flags: &str) -> Vec<u8> {
     let body = "b".repeat((span % 4) as usize);
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let trace = "a".repeat(32);
-    format!("POST /{span:016x} HTTP/1.1\r\nHost: x\r\ntraceparent: 00-{trace}-{span:016x}-01\r\n{length}\r\n{body}")
-        .into()
+    format!(
+        "POST /{span:016x} HTTP/1.1\r\nHost: x\r\ntraceparent: 00-{trace}-{span:016x}-{flags}\r\n{length}\r\n{body}"
+    )
+    .into()
 }
 
 /// Reads one whole answer of those that the server gives.
@@ -41,9 +43,13 @@ fn answer(stream: &mut impl BufRead) {
 
 /// Asks over as many connections, in turn, and returns the trace of the server.
 fn ask(kind: &str, connections: usize, rounds: u64, pipelined: bool) -> Trace {
+    ask_with(&[], "01", kind, connections, rounds, pipelined)
+}
+
+fn ask_with(options: &[&str], flags: &str, kind: &str, connections: usize, rounds: u64, pipelined: bool) -> Trace {
     let file = tempfile::Builder::new().suffix(".jsonl").tempfile().expect("a temporary file");
     let mut command = renacer();
-    command.args(["--force", "--no-source", "-s", "100", "-o"]).arg(file.path());
+    command.args(["--force", "--no-source", "-s", "100", "-o"]).arg(file.path()).args(options);
     command.args(["--", "python3", SERVER, kind, &connections.to_string()]).stdout(Stdio::piped());
     let mut server = command.spawn().expect("renacer runs");
     let mut line = String::new();
@@ -61,7 +67,7 @@ fn ask(kind: &str, connections: usize, rounds: u64, pipelined: bool) -> Trace {
                 let mut bytes = Vec::new();
                 for _ in 0..count {
                     span += 1;
-                    bytes.extend(request(span));
+                    bytes.extend(request(span, flags));
                 }
                 let (first, rest) = bytes.split_at(if span % 3 == 0 { 40 } else { bytes.len() });
                 stream.get_mut().write_all(first).expect("a request");
@@ -109,6 +115,17 @@ fn threads_and_processes_that_serve_one_connection_are_in_its_requests() {
     let (made, right, _) = check(&ask("threads", 4, 6, true), "http_server");
     println!("pipelined: {right} of {made}");
     assert!(right >= 4 * 3 * 3, "{right} of {made}");
+}
+
+#[test]
+fn calls_stay_below_their_thread_where_nobody_samples_or_wants_it() {
+    if !available(&["python3"]) {
+        return;
+    }
+    for (options, flags) in [(&[][..], "00"), (&["--no-context"], "01")] {
+        let trace = ask_with(options, flags, "threads", 2, 3, false);
+        assert_eq!(check(&trace, "http_server"), (2 * 3 * 3, 0, 0), "{options:?} {flags}");
+    }
 }
 
 #[test]

@@ -147,8 +147,7 @@ impl<D: Decode, S: Sink> Assembler<D, S> {
     }
 
     fn call_span(&mut self, call: Call, place: Place, context: Option<Belongs>) {
-        let unwanted = context.as_ref().is_some_and(|belongs| !belongs.span.sampled);
-        if !place.trace.sampled || unwanted {
+        if !place.trace.sampled {
             self.totals.spans_not_sampled += 1;
             return;
         }

@@ -37,8 +37,10 @@ pub(super) struct Belongs {
     pub(super) source: Source,
 }
 
+/// What a request's calls belong to: nothing else where its trace is not sampled, and so has no span of it.
 fn belongs(request: &Request, role: Role) -> Option<Belongs> {
-    Some(Belongs { span: request.span.clone()?, source: Source::Header(role) })
+    let span = request.span.clone().filter(|span| span.sampled)?;
+    Some(Belongs { span, source: Source::Header(role) })
 }
 
 struct Open {

@@ -84,8 +84,7 @@ impl OpenCall {
 
     /// Itself, for the span of what it creates to link to (`has_span`: it is certain to have a span), and its stack.
     pub(super) fn link(&mut self, has_span: bool) -> (Option<Other>, Option<Arc<Stack>>) {
-        let sampled = self.trace.sampled && self.context.as_ref().is_none_or(|belongs| belongs.span.sampled);
-        let has_span = has_span && sampled && !self.entry.watched;
+        let has_span = has_span && self.trace.sampled && !self.entry.watched;
         self.is_linked |= has_span;
         (has_span.then_some(self.itself()), self.caller.stack.clone())
     }
