@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use renacer_events::{
-    Abi, Argument, Assembler, Attribute, Call, Clock, Decode, Decoded, DescriptorTarget, Detail, Entry, Errno, Event,
+    Abi, Argument, Assembler, Attribute, Call, Clock, Container, Decode, Decoded, DescriptorTarget, Detail, Entry, Errno, Event,
     EventKind, ExitStatus, Image, Memory, MergeCounts, MergeOptions, Merger, Missed, OpenDescriptor, Options, Origin,
     Peer, Pid, ProcessStarted, RawCall, ResourceOptions, Return, Signal, Sink, Span, SpanContext, SpanId, SpanKind,
     Status, Tid, TraceId, Value,
@@ -106,7 +106,7 @@ fn image(input: &mut Input<'_>) -> Image {
         command_args: vec![text.clone().into_bytes(), vec![input.byte()]],
         name: text,
         vpid: input.flag().then_some(1),
-        cgroup: input.flag().then(|| "0::/docker/".to_owned() + &"a".repeat(64)),
+        container: input.flag().then(|| Container { id: Some("a".repeat(64)), ..Container::default() }.into()),
         caller: input.flag().then(|| caller(OTHERS_TRACE, OTHER, input.flag())),
         ..Image::default()
     }

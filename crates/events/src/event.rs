@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{ActiveSpan, Attribute, Memory, SpanContext, Stack};
+use crate::{ActiveSpan, Attribute, Container, Memory, SpanContext, Stack};
 
 /// A process (thread group) id, as the tracer sees it.
 pub type Pid = i32;
@@ -181,8 +181,8 @@ pub struct Image {
     pub vpid: Option<Pid>,
     /// Effective user id and name of the owner are not looked up here; this is the numeric real user id.
     pub user_id: Option<u32>,
-    /// `/proc/PID/cgroup`, as it stands, for the container's id.
-    pub cgroup: Option<String>,
+    /// Where it lives, if that is a container.
+    pub container: Option<Arc<Container>>,
     /// The span that TRACEPARENT (and TRACESTATE) name in the environment that the program was started with.
     pub caller: Option<SpanContext>,
 }

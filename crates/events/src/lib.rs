@@ -5,6 +5,7 @@
 mod assemble;
 mod call;
 mod clock;
+mod container;
 mod context;
 mod escape;
 mod event;
@@ -25,6 +26,7 @@ mod wire;
 pub use assemble::{Assembler, Options, Sink, Totals};
 pub use call::{Argument, Call, Decode, Decoded, Errno, Moves, Peer, RawCall};
 pub use clock::Clock;
+pub use container::Container;
 pub use context::{ActiveSpan, ContextSource, MappedFile};
 pub use event::{
     Abi, DescriptorTarget, Entry, Event, EventKind, ExitStatus, Image, Missed, OpenDescriptor, Origin, Pid,

@@ -56,9 +56,10 @@ impl Peer {
 
 impl ImageFacts {
     pub(crate) fn redact(&mut self, by: &dyn Redact) -> u64 {
-        let paths = [&mut self.executable_path, &mut self.working_directory, &mut self.container_id];
+        let paths = [&mut self.executable_path, &mut self.working_directory].into_iter().flatten();
+        let texts = paths.chain(self.host_name.as_mut()).chain(self.container.iter_mut().map(|(_, text)| text));
         let mut count = u64::from(by.text(&mut self.name));
-        count += paths.into_iter().flatten().map(|text| u64::from(by.text(text))).sum::<u64>();
+        count += texts.map(|text| u64::from(by.text(text))).sum::<u64>();
         count += by.command(&mut self.command_args);
         // What stands there instead may be longer.
         self.command_args.iter_mut().for_each(|text| self.truncated += u64::from(shorten(text)));

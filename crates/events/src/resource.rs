@@ -43,7 +43,10 @@ pub(crate) struct ImageFacts {
     pub(crate) executable_path: Option<Text>,
     pub(crate) working_directory: Option<Text>,
     pub(crate) command_args: Vec<Text>,
-    pub(crate) container_id: Option<Text>,
+    /// Of its container: attributes.
+    pub(crate) container: Vec<(&'static str, Text)>,
+    /// The host's name as it sees it.
+    pub(crate) host_name: Option<Text>,
     /// How many of these had to be shortened.
     pub(crate) truncated: u64,
 }
@@ -64,9 +67,20 @@ impl ImageFacts {
         let executable_path = image.executable.as_deref().map(|path| text(path_bytes(path)));
         let working_directory = image.working_directory.as_deref().map(|path| text(path_bytes(path)));
         let (command_args, cut) = arguments(&image.command_args);
-        let container_id = image.cgroup.as_deref().and_then(container_id).map(Text::from);
         let truncated = truncated + u64::from(cut);
-        ImageFacts { name, executable_path, working_directory, command_args, container_id, truncated }
+        let place = image.container.as_deref();
+        let container = place.into_iter().flat_map(|place| {
+            let named = [
+                ("container.id", &place.id),
+                ("k8s.pod.uid", &place.pod_uid),
+                ("k8s.container.name", &place.name),
+                ("k8s.namespace.name", &place.namespace),
+            ];
+            named.into_iter().filter_map(|(key, value)| Some((key, Text::from(value.as_deref()?))))
+        });
+        let container = container.collect();
+        let host_name = place.and_then(|place| place.host_name.as_deref()).map(Text::from);
+        ImageFacts { name, executable_path, working_directory, command_args, container, host_name, truncated }
     }
 }
 
@@ -114,6 +128,8 @@ pub(crate) fn resource(
         Some(name) => list.attributes.push(Attribute::new("service.name", name.clone())),
         None => list.add_first("service.name", || facts.name.clone().into()),
     }
+    // In a container the host may have another name.
+    list.add_some("host.name", facts.host_name.clone());
     for attribute in &options.detected {
         if !list.has(&attribute.key) {
             list.attributes.push(attribute.clone());
@@ -124,7 +140,9 @@ pub(crate) fn resource(
     list.add_some("process.vpid", image.vpid);
     list.add_some("process.real_user.id", image.user_id.map(i64::from));
     list.add("process.executable.name", facts.name.clone());
-    list.add_some("container.id", facts.container_id.clone());
+    for (key, value) in &facts.container {
+        list.add(key, value.clone());
+    }
     let places = list.attributes.len();
     for attribute in &options.user {
         match list.attributes.iter().position(|known| known.key == attribute.key) {
@@ -204,24 +222,13 @@ fn instance_id(trace: TraceId, pid: Pid, count: u64) -> Text {
     )
 }
 
-/// The container's id in `/proc/PID/cgroup`: the last component of 64 hexadecimal digits, between a prefix such as `docker-`
-/// and `.scope` where systemd manages the groups.
-fn container_id(cgroup: &str) -> Option<&str> {
-    cgroup.lines().flat_map(|line| line.rsplit('/')).find_map(|component| {
-        let name = component.strip_suffix(".scope").unwrap_or(component);
-        let id = match name.rsplit_once('-') {
-            Some((prefix, id)) if prefix.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') => id,
-            Some(_) => return None,
-            None => name,
-        };
-        (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Container;
 
     fn image() -> Image {
         Image {
@@ -232,7 +239,13 @@ mod tests {
             vpid: Some(7),
             user_id: Some(1000),
             caller: None,
-            cgroup: Some(format!("0::/docker/{}", "ab".repeat(32))),
+            container: Some(Arc::new(Container {
+                id: Some("ab".repeat(32)),
+                pod_uid: Some("4f6e".into()),
+                name: Some("app".into()),
+                namespace: Some("shop".into()),
+                host_name: Some("pod-1".into()),
+            })),
         }
     }
 
@@ -261,7 +274,7 @@ mod tests {
             .collect();
         let expected = [
             r#"service.name Text("na\\\"me")"#,
-            r#"host.name Text("box")"#,
+            r#"host.name Text("pod-1")"#,
             r#"os.type Text("linux")"#,
             "process.pid Int(42)",
             "process.parent_pid Int(41)",
@@ -269,6 +282,9 @@ mod tests {
             "process.real_user.id Int(1000)",
             r#"process.executable.name Text("na\\\"me")"#,
             &format!(r#"container.id Text("{}")"#, "ab".repeat(32)),
+            r#"k8s.pod.uid Text("4f6e")"#,
+            r#"k8s.container.name Text("app")"#,
+            r#"k8s.namespace.name Text("shop")"#,
             r#"team Text("blue")"#,
             r#"process.executable.path Text("/usr/bin/na\\\"me")"#,
             r#"process.working_directory Text("/home/me")"#,
@@ -356,33 +372,6 @@ mod tests {
         }
         assert_eq!(instance_id(trace, 1, 2), instance_id(trace, 1, 2));
         assert_ne!(instance_id(trace, 1, 2), instance_id(TraceId([0xfd; 16]), 1, 2));
-    }
-
-    #[test]
-    fn the_containers_id_is_found_in_each_runtimes_form() {
-        let id = "0123456789abcdef".repeat(4);
-        for group in [
-            format!("12:cpu:/docker/{id}\n0::/"),
-            format!("0::/../{id}"),
-            format!("0::/docker/{id}/init.scope"),
-            format!("0::/system.slice/docker-{id}.scope"),
-            format!("0::/kubepods.slice/kubepods-burstable-pod1_2.slice/cri-containerd-{id}.scope"),
-            format!("3:pids:/kubepods/besteffort/pod4f6e7f0c-52f3/{id}"),
-            format!("0::/machine.slice/libpod-{id}.scope/container"),
-        ] {
-            assert_eq!(container_id(&group), Some(&*id), "{group}");
-        }
-        for group in [
-            "0::/".to_owned(),
-            "0::/user.slice/user-1000.slice/session-2.scope".to_owned(),
-            format!("0::/docker/{}", &id[1..]),
-            format!("0::/docker/{}g", &id[1..]),
-            format!("0::/POD{id}"),
-            format!("0::/2-{id}.scope"),
-            String::new(),
-        ] {
-            assert_eq!(container_id(&group), None, "{group}");
-        }
     }
 
     #[test]

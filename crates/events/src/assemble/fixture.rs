@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use super::{Assembler, Options, Sink, Totals};
 use crate::{
-    Abi, Argument, Attribute, Call, Clock, Decode, Decoded, Entry, Errno, Event, EventKind, ExitStatus, Image, Memory,
-    Origin, Peer, Pid, ProcessStarted, RawCall, ResourceOptions, Return, Signal, Span, SpanId, Tid, TraceId, Value,
+    Abi, Argument, Attribute, Call, Clock, Container, Decode, Decoded, Entry, Errno, Event, EventKind, ExitStatus,
+    Image, Memory, Origin, Peer, Pid, ProcessStarted, RawCall, ResourceOptions, Return, Signal, Span, SpanId, Tid,
+    TraceId, Value,
 };
 
 pub(super) const READ: u64 = 0;
@@ -293,7 +294,7 @@ pub(super) fn image(name: &str) -> Image {
         name: name.to_owned(),
         vpid: Some(7),
         user_id: Some(1000),
-        cgroup: Some(format!("0::/docker/{}", "ab".repeat(32))),
+        container: Container::read(&format!("0::/docker/{}", "ab".repeat(32)), "").map(Into::into),
         caller: None,
     }
 }

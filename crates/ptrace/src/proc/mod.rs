@@ -1,5 +1,6 @@
 //! What `/proc` says of a tracee at a stop. A process may vanish at any time, so whatever cannot be read is absent.
 
+pub mod container;
 pub mod descriptors;
 mod sockets;
 
@@ -8,6 +9,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use renacer_events::{Image, Pid, SpanContext, Tid};
 
@@ -69,22 +71,21 @@ fn parse_status(text: &[u8]) -> Status {
 /// The program that a process runs after an exec, which leaves its control group, its namespaces and its real user as they were:
 /// `/proc/PID/status` costs as much as the rest and is read only where the user is not known.
 pub fn image_after_exec(pid: Pid, before: Option<&Image>) -> Image {
-    let cgroup = before.and_then(|before| before.cgroup.clone());
+    let container = before.and_then(|before| before.container.clone());
     match before {
         Some(&Image { vpid, user_id: Some(user), .. }) => {
-            Image { name: name(pid), vpid, user_id: Some(user), cgroup, ..program(pid) }
+            Image { name: name(pid), vpid, user_id: Some(user), container, ..program(pid) }
         }
-        _ => Image { cgroup, ..image_but_cgroup(pid) },
+        _ => Image { container, ..image_but_container(pid) },
     }
 }
 
 /// The program that a process runs.
 pub fn image(pid: Pid) -> Image {
-    let cgroup = contents(&format!("/proc/{pid}/cgroup")).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    Image { cgroup, ..image_but_cgroup(pid) }
+    Image { container: container::of(pid).map(Arc::new), ..image_but_container(pid) }
 }
 
-fn image_but_cgroup(pid: Pid) -> Image {
+fn image_but_container(pid: Pid) -> Image {
     let status = status(pid).unwrap_or_default();
     Image {
         name: status.name.filter(|name| !name.contains('\\')).unwrap_or_else(|| self::name(pid)),
