@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use regex::Regex;
 
 use crate::exit::Ending;
 
@@ -40,12 +41,15 @@ pub enum Verb {
 #[derive(Args, Debug)]
 pub struct TraceOptions {
     /// The program and its arguments.
-    #[arg(trailing_var_arg = true, value_name = "PROGRAM", required_unless_present = "pid")]
+    #[arg(trailing_var_arg = true, value_name = "PROGRAM", required_unless_present = "attach")]
     pub command: Vec<OsString>,
 
     /// Attach to this running process and all its threads (may be repeated).
-    #[arg(short, long, value_name = "PID", conflicts_with = "command", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(short, long, value_name = "PID", group = "attach", conflicts_with = "command", value_parser = clap::value_parser!(i32).range(1..))]
     pub pid: Vec<i32>,
+
+    #[command(flatten)]
+    pub selection: Selection,
 
     /// Follow new threads and processes: the default, accepted for those who are used to it.
     #[arg(short, long, conflicts_with = "no_follow")]
@@ -263,6 +267,39 @@ pub struct TraceOptions {
 
     #[command(flatten)]
     pub collector: CollectorOptions,
+}
+
+/// Which running processes to attach to, for who does not know their ids.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Attaching")]
+pub struct Selection {
+    /// Attach to the processes with this name: the executable's, the process's own, or its first argument (may be repeated).
+    #[arg(long, value_name = "NAME", group = "attach", conflicts_with = "command")]
+    pub attach_name: Vec<String>,
+
+    /// Attach to the processes of which such a name matches (may be repeated).
+    #[arg(long, value_name = "REGEX", group = "attach", conflicts_with = "command")]
+    pub attach_regex: Vec<Regex>,
+
+    /// Attach to the processes that listen on this TCP port (may be repeated).
+    #[arg(long, value_name = "PORT", group = "attach", conflicts_with = "command", value_parser = clap::value_parser!(u16).range(1..))]
+    pub attach_port: Vec<u16>,
+
+    /// Attach to the processes of the container whose id begins so (may be repeated).
+    #[arg(long, value_name = "ID", group = "attach", conflicts_with = "command")]
+    pub container: Vec<String>,
+
+    /// Attach to the processes of the container of this name in its pod (may be repeated).
+    #[arg(long, value_name = "NAME", group = "attach", conflicts_with = "command")]
+    pub pod_container: Vec<String>,
+
+    /// Attach to the processes of all containers but Renacer's own.
+    #[arg(long, group = "attach", conflicts_with = "command")]
+    pub attach_all: bool,
+
+    /// Wait until there is such a process, for this time at most [default: for ever].
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, value_parser = duration, conflicts_with_all = ["command", "pid"])]
+    pub wait: Option<Option<Duration>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -10,6 +10,7 @@ mod inject;
 mod metrics;
 mod observe;
 mod redact;
+mod select;
 mod send;
 mod setup;
 mod trace;

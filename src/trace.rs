@@ -31,6 +31,7 @@ use crate::export::{self, Delivery, Targets, TextTarget};
 use crate::inject::PythonPackage;
 use crate::metrics::OwnMetrics;
 use crate::observe::{self, Assembled, Beside, Shown};
+use crate::select::Found;
 use crate::setup;
 use crate::undelivered::Undelivered;
 
@@ -40,7 +41,7 @@ const EVENTS: usize = 16 * 1024;
 const PORTIONS: usize = 16;
 
 /// Runs the whole verb.
-pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
+pub fn trace(mut options: TraceOptions) -> anyhow::Result<Ending> {
     let started = Instant::now();
     // Before any thread exists, so that every thread inherits it.
     let interrupts = Interrupts::block();
@@ -104,7 +105,18 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
             };
             Tracer::launch(&command, engine, &interrupts)?
         }
-        None => Tracer::attach(&options.pid, engine)?,
+        None if options.selection.is_empty() => Tracer::attach(&options.pid, engine)?,
+        None => {
+            // Already while it is waited for them.
+            interrupts.start()?;
+            match options.selection.attach(&engine, &interrupts)? {
+                Found::Processes(pids, tracer) => {
+                    options.pid.extend(pids);
+                    *tracer
+                }
+                Found::Interrupted(signal) => return Ok(Ending::Signal(signal)),
+            }
+        }
     };
     let default_path = default_path(&options, &tracer);
     let size = options.max_output.map(|bytes| Limit {
@@ -124,7 +136,9 @@ pub fn trace(options: TraceOptions) -> anyhow::Result<Ending> {
     if !options.quiet {
         warnings.iter().for_each(|warning| say(&format!("renacer: {warning}")));
     }
-    interrupts.start()?;
+    if options.selection.is_empty() {
+        interrupts.start()?;
+    }
     let endpoint = collector.as_ref().map(|config| config.endpoint());
     let metrics = metrics.map(|config| OwnMetrics::start(config, &assembly)).transpose()?;
     let figures = metrics.as_ref().map(|metrics| metrics.figures.clone());

@@ -12,6 +12,7 @@ pub mod decode;
 pub mod descriptors;
 mod engine;
 pub mod facts;
+pub mod find;
 mod interrupts;
 mod launch;
 mod markers;

@@ -96,7 +96,7 @@ fn image_but_container(pid: Pid) -> Image {
 }
 
 /// What exec changes.
-fn program(pid: Pid) -> Image {
+pub(crate) fn program(pid: Pid) -> Image {
     Image {
         executable: link(pid, "exe"),
         command_args: contents(&format!("/proc/{pid}/cmdline"))
