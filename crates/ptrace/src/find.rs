@@ -33,7 +33,7 @@ pub enum Target {
 }
 
 /// The ids of the processes that any of `targets` means, in ascending order. Never Renacer itself, nor, where Renacer is in a container, any
-/// process of that.
+/// process of that, nor a runtime that is still making a container.
 pub fn find(targets: &[Target]) -> Vec<Pid> {
     let own = std::process::id() as Pid;
     let own_container = container::of(own).and_then(|container| container.id);
@@ -45,7 +45,7 @@ pub fn find(targets: &[Target]) -> Vec<Pid> {
     let mut found: Vec<Pid> = pids()
         .filter(|&pid| pid != own)
         .filter(|&pid| {
-            let Some(names) = names(pid) else { return false };
+            let Some(names) = names(pid).filter(|names| !is_runtime(names)) else { return false };
             let place = (by_container || own_container.is_some()).then(|| container::of(pid)).flatten();
             let is_ours = |place: &Container| own_container.is_some() && place.id == own_container;
             if place.as_ref().is_some_and(is_ours) {
@@ -74,6 +74,11 @@ fn means(target: &Target, names: &[String], place: Option<&Container>, ports: &H
             in_container(&|place| place.id.is_some() && (place.pod_uid.is_some() || !is_pause(names)))
         }
     }
+}
+
+/// A container's runtime, which is in the container already while it makes it, under a name such as `runc:[2:INIT]`.
+fn is_runtime(names: &[String]) -> bool {
+    names.iter().any(|name| name == "runc" || name == "crun" || name.starts_with("runc:["))
 }
 
 fn is_pause(names: &[String]) -> bool {
