@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use renacer_events::{
-    Abi, Argument, Assembler, Attribute, Call, Clock, Container, Decode, Decoded, DescriptorTarget, Detail, Entry, Errno, Event,
-    EventKind, ExitStatus, Image, Memory, MergeCounts, MergeOptions, Merger, Missed, OpenDescriptor, Options, Origin,
-    Peer, Pid, ProcessStarted, RawCall, ResourceOptions, Return, Signal, Sink, Span, SpanContext, SpanId, SpanKind,
-    Status, Tid, TraceId, Value,
+    Abi, Argument, Assembler, Attribute, Call, Clock, Container, Decode, Decoded, DescriptorTarget, Detail, Entry,
+    Errno, Event, EventKind, ExitStatus, Image, Memory, MergeCounts, MergeOptions, Merger, Missed, OpenDescriptor,
+    Options, Origin, Peer, Pid, ProcessStarted, RawCall, ResourceOptions, Return, Signal, Sink, Span, SpanContext,
+    SpanId, SpanKind, Status, Tid, TraceId, Value,
 };
 use renacer_fuzz::Input;
 
