@@ -238,7 +238,8 @@ fn a_quota_that_is_used_up_is_told_once_and_counted() {
     let mut renacer =
         command.stdin(input).stderr(fs::File::create(&errors).expect("a file")).spawn().expect("renacer runs");
     drop(command);
-    // Few kernels have quotas; the answer of one that is used up is put in place of the kernel's, for one thread and one file.
+    // Few kernels have quotas; the answer of one that is used up is put in place of the kernel's, for one thread and what it
+    // starts, and for one file.
     let thread = || {
         let tasks = fs::read_dir(format!("/proc/{}/task", renacer.id())).into_iter().flatten().flatten();
         let named =
@@ -247,9 +248,11 @@ fn a_quota_that_is_used_up_is_told_once_and_counted() {
     };
     wait_until("the thread that writes", || thread().is_some());
     let thread = thread().expect("it is there");
+    wait_until("the first lines", || fs::metadata(&path).is_ok_and(|file| file.len() > 0));
+    // The thread has other processes write for it.
     let mut strace = Command::new("strace");
     strace
-        .args(["-q", "-e", "inject=write:error=EDQUOT:when=3+", "-o", "/dev/null", "-P"])
+        .args(["-q", "-f", "-e", "inject=write:error=EDQUOT", "-o", "/dev/null", "-P"])
         .arg(&path)
         .arg("-p")
         .arg(&thread);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Assembler, Options, Sink, Totals};
 use crate::{
@@ -294,7 +295,13 @@ pub(super) fn image(name: &str) -> Image {
         name: name.to_owned(),
         vpid: Some(7),
         user_id: Some(1000),
-        container: Container::read(&format!("0::/docker/{}", "ab".repeat(32)), "").map(Into::into),
+        container: Some(Arc::new(Container {
+            id: Some("ab".repeat(32)),
+            pod_uid: Some("4f6e".into()),
+            name: Some("app".into()),
+            namespace: Some("shop".into()),
+            host_name: None,
+        })),
         caller: None,
     }
 }
