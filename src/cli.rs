@@ -39,6 +39,7 @@ pub enum Verb {
 }
 
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("attach").multiple(true))]
 pub struct TraceOptions {
     /// The program and its arguments.
     #[arg(trailing_var_arg = true, value_name = "PROGRAM", required_unless_present = "attach")]
@@ -180,7 +181,7 @@ pub struct TraceOptions {
         value_name = "LANGUAGE",
         value_enum,
         requires = "command",
-        conflicts_with = "no_context",
+        conflicts_with_all = ["no_context", "attach"],
         help_heading = "Spans"
     )]
     pub inject_context: Option<InjectContext>,
@@ -274,27 +275,27 @@ pub struct TraceOptions {
 #[command(next_help_heading = "Attaching")]
 pub struct Selection {
     /// Attach to the processes with this name: the executable's, the process's own, or its first argument (may be repeated).
-    #[arg(long, value_name = "NAME", group = "attach", conflicts_with = "command")]
+    #[arg(long, value_name = "NAME", group = "attach", conflicts_with_all = ["command", "pid"])]
     pub attach_name: Vec<String>,
 
     /// Attach to the processes of which such a name matches (may be repeated).
-    #[arg(long, value_name = "REGEX", group = "attach", conflicts_with = "command")]
+    #[arg(long, value_name = "REGEX", group = "attach", conflicts_with_all = ["command", "pid"])]
     pub attach_regex: Vec<Regex>,
 
     /// Attach to the processes that listen on this TCP port (may be repeated).
-    #[arg(long, value_name = "PORT", group = "attach", conflicts_with = "command", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", group = "attach", conflicts_with_all = ["command", "pid"], value_parser = clap::value_parser!(u16).range(1..))]
     pub attach_port: Vec<u16>,
 
     /// Attach to the processes of the container whose id begins so (may be repeated).
-    #[arg(long, value_name = "ID", group = "attach", conflicts_with = "command")]
+    #[arg(long, value_name = "ID", group = "attach", conflicts_with_all = ["command", "pid"])]
     pub container: Vec<String>,
 
     /// Attach to the processes of the container of this name in its pod (may be repeated).
-    #[arg(long, value_name = "NAME", group = "attach", conflicts_with = "command")]
+    #[arg(long, value_name = "NAME", group = "attach", conflicts_with_all = ["command", "pid"])]
     pub pod_container: Vec<String>,
 
     /// Attach to the processes of all containers but Renacer's own.
-    #[arg(long, group = "attach", conflicts_with = "command")]
+    #[arg(long, group = "attach", conflicts_with_all = ["command", "pid"])]
     pub attach_all: bool,
 
     /// Wait until there is such a process, for this time at most [default: for ever].

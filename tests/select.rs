@@ -19,7 +19,8 @@ impl Unique {
     fn new(what: &str) -> Unique {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let name = format!("rn-{what}-{}", std::process::id() % 100_000);
-        std::fs::copy("/bin/bash", folder.path().join(&name)).expect("a copy of bash");
+        // A process is known as the link that it was run by. (A copy might still be open for writing in a child of another test.)
+        std::os::unix::fs::symlink("/bin/bash", folder.path().join(&name)).expect("a link to bash");
         Unique { folder, name }
     }
 
@@ -124,8 +125,16 @@ fn what_is_not_there_is_told() {
     let finished = finish(unique.trace(&["--attach-name", &unique.name, "--wait=200ms"]).arg("--force"));
     assert_eq!(finished.status.code(), Some(125));
     assert!(finished.stderr.contains("there was no such process within 200ms"), "{finished:?}");
-    let finished = finish(&mut unique.trace(&["--attach-regex", "("]));
-    assert_eq!(finished.status.code(), Some(125));
+    // Port 1 has nobody's.
+    let finished = finish(unique.trace(&["--attach-name", &unique.name, "--attach-port", "1"]).arg("--force"));
+    assert!(finished.stderr.contains(&format!("--attach-name {} --attach-port 1", unique.name)), "{finished:?}");
+    for wrong in
+        [&["--attach-regex", "("][..], &["-p", "1", "--attach-name", "x"], &["-p", "1", "--inject-context", "python"]]
+    {
+        let finished = finish(unique.trace(wrong).arg("--force"));
+        assert_eq!(finished.status.code(), Some(125));
+        assert!(finished.stderr.starts_with("error: "), "{finished:?}");
+    }
 }
 
 #[test]
